@@ -1,0 +1,1 @@
+"""Throughline saga coordinator: runs processes as sagas."""

@@ -1,0 +1,155 @@
+"""How an activity ends well: its effect is registered for undo, its output mapped, its token sent on."""
+
+from typing import Any
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
+from saga_coordinator.engine.process import Element, Flow, StepClass, Task, Undo, Unevaluable
+from saga_coordinator.engine.state import Step
+from saga_coordinator.engine.turn import ExpressionFailed, Turn
+from saga_coordinator.engine.waiting import disarm
+
+NO_TASK = Task()
+
+
+def task_of(element: Element) -> Task:
+    """The element's execution details."""
+    return element.task or NO_TASK
+
+
+def complete(
+    turn: Turn, step_id: int, output: Any, references: dict[str, str] | None = None, by: str | None = None
+) -> None:
+    """The activity's work is done: register its effect, map its output, go on.
+
+    If the undo cannot be rendered the outcome is kept in the incident, and a retry completes with it.
+    """
+    step = turn.state.steps[step_id]
+    references = references or {}
+    try:
+        undo = planned_undo(turn, step, output, references)
+    except ExpressionFailed as error:
+        raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "complete", output, references)
+        return
+    if step.lingers:
+        turn.emit(completion(turn, step, output, references, undo, by=by))
+        disarm(turn, step_id)
+        turn.leave(step_id, [])
+        return
+    try:
+        values = turn.outputs(task_of(turn.element(step)).outputs, output, step.scope)
+    except ExpressionFailed as error:
+        turn.emit(completion(turn, step, output, references, undo, by=by))
+        raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "outputs", output)
+        return
+    turn.merge(step.scope, values)
+    turn.emit(completion(turn, step, output, references, undo, by=by))
+    move_on(turn, step_id)
+
+
+def completion(
+    turn: Turn,
+    step: Step,
+    output: Any,
+    references: dict[str, str],
+    undo: f.PlannedUndo | None,
+    *,
+    late: bool = False,
+    by: str | None = None,
+) -> f.StepCompleted:
+    """The fact that the step's activity did its work."""
+    element = turn.element(step)
+    command = step.command
+    handler = element.handler
+    return f.StepCompleted(
+        step=step.id,
+        element=step.element,
+        order=turn.state.order + 1,
+        scope=step.scope,
+        output=output,
+        references=references,
+        step_class=task_of(element).step_class.value,
+        undo=None if handler else undo,
+        handler=handler,
+        irreversible=is_irreversible(element, command, undo),
+        late=late or step.lingers,
+        by=by,
+    )
+
+
+def is_irreversible(element: Element, command: f.CommandIssued | None, undo: f.PlannedUndo | None) -> bool:
+    """Whether the step left an effect in a system that nothing is declared to undo."""
+    if element.handler or undo or command is None or not command.operation:
+        return False
+    return not command.reads and not command.safe_to_repeat and task_of(element).step_class is not StepClass.READ
+
+
+def planned_undo(turn: Turn, step: Step, output: Any, references: dict[str, str]) -> f.PlannedUndo | None:
+    """The step's undo with its input rendered now, from this very output. Raises `ExpressionFailed`."""
+    element = turn.element(step)
+    undo = undo_of(element)
+    if undo is None or element.handler:
+        return None
+    context = {"input": step.command.input if step.command else None, "output": output, "references": references}
+    if undo.inputs:
+        rendered = turn.mapped(undo.inputs, context, variables=turn.state.variables(step.scope))
+    elif undo.input is not None:
+        rendered = turn.evaluate(undo.input, context)
+    else:
+        rendered = context
+    operation = undo.operation
+    return f.PlannedUndo(
+        operation=operation.name,
+        system=operation.system,
+        input=rendered,
+        safe_to_repeat=operation.safe_to_repeat,
+        probe=operation.probe,
+        timeout=operation.timeout,
+    )
+
+
+def undo_of(element: Element) -> Undo | None:
+    """The undo that the diagram declares, else the operation's."""
+    task = task_of(element)
+    return task.undo or (task.operation.undo if task.operation else None)
+
+
+def map_output(turn: Turn, step_id: int, output: Any) -> None:
+    """Merge an output into the step's scope and leave."""
+    step = turn.state.steps[step_id]
+    try:
+        turn.merge(step.scope, turn.outputs(task_of(turn.element(step)).outputs, output, step.scope))
+    except ExpressionFailed as error:
+        raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "outputs", output)
+        return
+    move_on(turn, step_id)
+
+
+def move_on(turn: Turn, step_id: int) -> None:
+    """Leave along every outgoing flow whose condition holds (the default flow where none does)."""
+    step = turn.state.steps[step_id]
+    try:
+        flows = holding(turn, step)
+    except Unevaluable:
+        turn.emit(f.StepWaiting(step=step_id, waits_for="choice"))
+        return
+    except ExpressionFailed as error:
+        raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "route")
+        return
+    disarm(turn, step_id)
+    turn.leave(step_id, flows)
+
+
+def holding(turn: Turn, step: Step) -> list[str]:
+    """Outgoing flows to take: those without a condition and those whose condition is true, else the default."""
+    element = turn.element(step)
+    flows = [turn.process.flows[flow] for flow in element.outgoing if flow != element.default]
+    taken = [flow.id for flow in flows if true(turn, flow, step.scope)]
+    if not taken and element.default:
+        return [element.default]
+    return taken
+
+
+def true(turn: Turn, flow: Flow, scope: int) -> bool:
+    """Whether the flow's condition holds (it does where there is none). Raises `ExpressionFailed`."""
+    return flow.condition is None or bool(turn.evaluate(flow.condition, turn.state.variables(scope)))

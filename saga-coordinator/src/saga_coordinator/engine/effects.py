@@ -1,0 +1,75 @@
+"""What the world has to do because of a fact."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from saga_coordinator.engine import facts as f
+
+FINAL = frozenset({"completed", "compensated", "cancelled", "failed"})
+
+
+class SendCommand(msgspec.Struct, frozen=True):
+    """Publish this command to its connector."""
+
+    fact: f.CommandIssued
+
+
+class SetTimer(msgspec.Struct, frozen=True):
+    """Wake the instance at `due` (ms)."""
+
+    timer: int
+    due: int
+
+
+class ClearTimer(msgspec.Struct, frozen=True):
+    """The timer is not needed any more (or has fired)."""
+
+    timer: int
+
+
+class OpenSubscription(msgspec.Struct, frozen=True):
+    """Correlate messages `name` with `key` to this instance."""
+
+    subscription: int
+    name: str
+    key: str
+
+
+class CloseSubscription(msgspec.Struct, frozen=True):
+    """The subscription is over."""
+
+    subscription: int
+
+
+class SetStatus(msgspec.Struct, frozen=True):
+    """The instance has this status now; `final` ones never change again."""
+
+    status: str
+    final: bool
+
+
+Effect = SendCommand | SetTimer | ClearTimer | OpenSubscription | CloseSubscription | SetStatus
+
+
+def effects(fact: f.Fact) -> Effect | None:
+    """The one effect that `fact` asks for, or None. The same fact always asks for the same."""
+    match fact:
+        case f.CommandIssued():
+            return SendCommand(fact)
+        case f.TimerSet(timer=timer, due=due):
+            return SetTimer(timer, due)
+        case f.TimerCleared(timer=timer):
+            return ClearTimer(timer)
+        case f.Subscribed(subscription=subscription, name=name, key=key):
+            return OpenSubscription(subscription, name, key)
+        case f.Unsubscribed(subscription=subscription):
+            return CloseSubscription(subscription)
+        case f.StatusChanged(status=status):
+            return SetStatus(status, status in FINAL)
+    return None
+
+
+def all_effects(facts: Iterable[f.Fact]) -> list[Effect]:
+    """The effects of several facts, in order."""
+    return [effect for fact in facts if (effect := effects(fact)) is not None]

@@ -1,0 +1,46 @@
+"""One module per kind of flow node, each with the hook `enter(turn, step)`; those that wait have `fire` too."""
+
+from collections.abc import Callable
+
+from saga_coordinator.engine.elements import (
+    catch_event,
+    end_event,
+    event_gateway,
+    exclusive_gateway,
+    parallel_gateway,
+    plain_task,
+    script_task,
+    service_task,
+    start_event,
+    sub_process,
+    user_task,
+)
+from saga_coordinator.engine.incidents import RUNAWAY, raise_incident
+from saga_coordinator.engine.process import Kind
+from saga_coordinator.engine.turn import MOST_MOVES, Turn
+
+ENTER: dict[Kind, Callable[[Turn, int], None]] = {
+    Kind.START_EVENT: start_event.enter,
+    Kind.END_EVENT: end_event.enter,
+    Kind.CATCH_EVENT: catch_event.enter,
+    Kind.RECEIVE_TASK: catch_event.enter,
+    Kind.TASK: plain_task.enter,
+    Kind.MANUAL_TASK: plain_task.enter,
+    Kind.SCRIPT_TASK: script_task.enter,
+    Kind.SERVICE_TASK: service_task.enter,
+    Kind.SEND_TASK: service_task.enter,
+    Kind.BUSINESS_RULE_TASK: service_task.enter,
+    Kind.USER_TASK: user_task.enter,
+    Kind.SUB_PROCESS: sub_process.enter,
+    Kind.EXCLUSIVE_GATEWAY: exclusive_gateway.enter,
+    Kind.PARALLEL_GATEWAY: parallel_gateway.enter,
+    Kind.EVENT_GATEWAY: event_gateway.enter,
+}
+
+
+def enter(turn: Turn, step_id: int) -> None:
+    """Do what the flow node of the step does when a token arrives. A loop that never waits is stopped."""
+    if turn.moves > MOST_MOVES:
+        raise_incident(turn, step_id, RUNAWAY, f"more than {MOST_MOVES} moves without waiting", "enter")
+        return
+    ENTER[turn.element(turn.state.steps[step_id]).kind](turn, step_id)

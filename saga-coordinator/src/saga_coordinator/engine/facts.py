@@ -1,0 +1,400 @@
+"""What happened: the journal's vocabulary.
+
+Names are stable; a changed meaning gets a new name (`step-completed.2`). A fact carries every result that was computed
+when it was decided (rendered inputs, outputs, due times), so that folding facts never evaluates anything.
+
+Step ids, scope ids and timer ids come from one counter per instance. The root scope is always 1.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class _Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="fact"):
+    pass
+
+
+# -- the instance
+
+
+class InstanceStarted(_Fact, frozen=True, kw_only=True, tag="instance-started"):
+    """A saga began; the root scope (1) is open with these variables."""
+
+    process: str
+    version: int
+    element: str
+    variables: dict[str, Any] = {}
+    business_key: str | None = None
+    by: str | None = None
+    digest: str | None = None
+
+
+class StatusChanged(_Fact, frozen=True, kw_only=True, tag="status-changed"):
+    """The instance's status: running, waiting, compensating, incident, suspended, or a final one (completed,
+    compensated, cancelled, failed)."""
+
+    status: str
+
+
+class VariablesMerged(_Fact, frozen=True, kw_only=True, tag="variables-merged"):
+    """These top-level variables of `scope` have new values."""
+
+    scope: int
+    values: dict[str, Any]
+
+
+# -- tokens
+
+
+class Entered(_Fact, frozen=True, kw_only=True, tag="entered"):
+    """A token arrived at flow node `element` of `scope` (by flow `via`); it is step `step` until it leaves."""
+
+    step: int
+    element: str
+    scope: int
+    via: str | None = None
+
+
+class Left(_Fact, frozen=True, kw_only=True, tag="left"):
+    """The step is over; tokens go out along `flows` (none: the token ends here)."""
+
+    step: int
+    flows: list[str] = []
+
+
+class Joined(_Fact, frozen=True, kw_only=True, tag="joined"):
+    """These waiting tokens were merged into `into`, which goes on."""
+
+    steps: list[int]
+    into: int
+
+
+class Interrupted(_Fact, frozen=True, kw_only=True, tag="interrupted"):
+    """The step was ended from outside (`by` names the element that did it). `lingers`: a command is out, so the
+    step stays open, off the path, until a probe has told its outcome."""
+
+    step: int
+    by: str | None = None
+    lingers: bool = False
+
+
+# -- scopes
+
+
+class ScopeOpened(_Fact, frozen=True, kw_only=True, tag="scope-opened"):
+    """The inside of `step` (a sub-process, or an undo handler's snapshot) began."""
+
+    scope: int
+    parent: int
+    step: int
+    element: str
+    variables: dict[str, Any] = {}
+
+
+class ScopeClosing(_Fact, frozen=True, kw_only=True, tag="scope-closing"):
+    """The scope was interrupted; it is closed when the steps that linger in it are settled."""
+
+    scope: int
+
+
+class ScopeClosed(_Fact, frozen=True, kw_only=True, tag="scope-closed"):
+    """Nothing is left inside the scope. `completed` is False where it was interrupted; its log stays for undo."""
+
+    scope: int
+    completed: bool = True
+
+
+# -- commands and their outcomes
+
+
+class StepWaiting(_Fact, frozen=True, kw_only=True, tag="step-waiting"):
+    """The step rests until something happens: `waits_for` is person, message, timer, event, tokens or choice."""
+
+    step: int
+    waits_for: str
+    assignee: str | None = None
+    candidate_groups: list[str] = []
+    form: str | None = None
+
+
+class CommandIssued(_Fact, frozen=True, kw_only=True, tag="command-issued"):
+    """A connector is asked. `kind` is execute or probe; `timeout` in ms. The command's id is
+    `{instance}.{step}.{attempt}` followed by `p{n}` for the n-th probe of that attempt. `safe_to_repeat`, `reads` and
+    `probe` are what the operation declared (DESIGN 6)."""
+
+    step: int
+    command: str
+    kind: str
+    attempt: int
+    operation: str
+    system: str
+    hub_key: str
+    at: int
+    timeout: int
+    input: Any = None
+    safe_to_repeat: bool = False
+    reads: bool = False
+    probe: bool = False
+    seals: str | None = None
+    verify: bool = False
+
+
+class StepAccepted(_Fact, frozen=True, kw_only=True, tag="step-accepted"):
+    """The system took it and will tell later."""
+
+    step: int
+    reference: str | None = None
+
+
+class PlannedUndo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An undo, rendered when its effect completed."""
+
+    operation: str
+    system: str
+    input: Any = None
+    safe_to_repeat: bool = True
+    probe: bool = False
+    timeout: int = 30_000
+
+
+class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
+    """An activity did its work. `order` counts completions in this instance; `undo` is what undoes it (None:
+    nothing to undo, or a drawn `handler` does). `irreversible`: it left an effect that nothing undoes. `late`: found
+    after the step had been interrupted or recorded absent."""
+
+    step: int
+    element: str
+    order: int
+    scope: int | None = None
+    output: Any = None
+    references: dict[str, str] = {}
+    step_class: str = "compensatable"
+    undo: PlannedUndo | None = None
+    handler: str | None = None
+    irreversible: bool = False
+    late: bool = False
+    by: str | None = None
+
+
+class StepRejected(_Fact, frozen=True, kw_only=True, tag="step-rejected"):
+    """A business refusal."""
+
+    step: int
+    code: str
+    message: str = ""
+    details: Any = None
+
+
+class StepUnavailable(_Fact, frozen=True, kw_only=True, tag="step-unavailable"):
+    """Not applied; `retry_at` is when the next attempt is due (None: the policy is exhausted)."""
+
+    step: int
+    attempt: int
+    reason: str = ""
+    retry_at: int | None = None
+
+
+class StepUnknown(_Fact, frozen=True, kw_only=True, tag="step-unknown"):
+    """Nobody knows yet whether it was applied."""
+
+    step: int
+    attempt: int
+    reason: str = ""
+
+
+class ProbeAnswered(_Fact, frozen=True, kw_only=True, tag="probe-answered"):
+    """A probe's verdict: applied, pending, absent, several, impossible or unreachable."""
+
+    step: int
+    attempt: int
+    verdict: str
+    documents: list[str] = []
+
+
+class ReplyIgnored(_Fact, frozen=True, kw_only=True, tag="reply-ignored"):
+    """A reply came after its step was over and changes nothing; kept because it was told."""
+
+    step: int
+    command: str
+    outcome: str
+    reason: str
+
+
+class LateEffectFound(_Fact, frozen=True, kw_only=True, tag="late-effect-found"):
+    """A command that a probe had found absent was applied after all; `order` is its effect's completion order."""
+
+    command: str
+    order: int
+    element: str
+
+
+class InputIgnored(_Fact, frozen=True, kw_only=True, tag="input-ignored"):
+    """An input that was late: its timer, subscription or step no longer exists."""
+
+    reason: str
+
+
+# -- waiting
+
+
+class TimerSet(_Fact, frozen=True, kw_only=True, tag="timer-set"):
+    """Wake the instance at `due` (ms). `purpose`: event, boundary, retry, probe or deadline; `element` is the event
+    element it fires."""
+
+    timer: int
+    step: int
+    due: int
+    purpose: str
+    element: str | None = None
+    repeat: str | None = None
+
+
+class TimerCleared(_Fact, frozen=True, kw_only=True, tag="timer-cleared"):
+    """The timer fired or is not needed any more."""
+
+    timer: int
+    fired: bool = False
+
+
+class Subscribed(_Fact, frozen=True, kw_only=True, tag="subscribed"):
+    """Waits for a message `name` with correlation `key`; `element` is the event element that it fires."""
+
+    subscription: int
+    step: int
+    name: str
+    key: str
+    element: str
+
+
+class Unsubscribed(_Fact, frozen=True, kw_only=True, tag="unsubscribed"):
+    """The message came or is not awaited any more."""
+
+    subscription: int
+    fired: bool = False
+
+
+# -- errors, incidents, people
+
+
+class ErrorThrown(_Fact, frozen=True, kw_only=True, tag="error-thrown"):
+    """A BPMN error left `step`; `caught_by` is the event element that takes it, None: nobody."""
+
+    step: int
+    code: str
+    message: str = ""
+    caught_by: str | None = None
+
+
+class IncidentRaised(_Fact, frozen=True, kw_only=True, tag="incident-raised"):
+    """The step waits for a person. `code` is stable, `resume` says where a retry goes on."""
+
+    step: int
+    code: str
+    message: str = ""
+    resume: str = "again"
+    output: Any = None
+    references: dict[str, str] = {}
+
+
+class IncidentResolved(_Fact, frozen=True, kw_only=True, tag="incident-resolved"):
+    """Somebody dealt with it."""
+
+    step: int
+    by: str | None = None
+
+
+class OperatorActed(_Fact, frozen=True, kw_only=True, tag="operator-acted"):
+    """Who did what, and why."""
+
+    action: str
+    by: str | None = None
+    reason: str | None = None
+    step: int | None = None
+
+
+# -- recovery
+
+
+class InstanceStopping(_Fact, frozen=True, kw_only=True, tag="instance-stopping"):
+    """Nothing new starts any more. When every command's outcome is known and (if `undo`) every effect is undone, the
+    instance takes the final status `then`."""
+
+    then: str
+    undo: bool = True
+    reason: str = ""
+
+
+class CompensationStarted(_Fact, frozen=True, kw_only=True, tag="compensation-started"):
+    """Completed steps are being undone, in the order given by `orders` (their completion orders, newest first).
+    `then` is the final status to take afterwards, or None where `step` (a compensation throw) goes on instead."""
+
+    compensation: int
+    orders: list[int]
+    then: str | None = None
+    step: int | None = None
+    reason: str = ""
+
+
+class UndoStarted(_Fact, frozen=True, kw_only=True, tag="undo-started"):
+    """The effect with completion order `order` (activity `element`) is being undone by step `step`; `handler` is the
+    drawn handler that does it, None: the declared undo operation."""
+
+    step: int
+    order: int
+    element: str
+    scope: int
+    handler: str | None = None
+
+
+class Undone(_Fact, frozen=True, kw_only=True, tag="undone"):
+    """The effect is gone. `null`: there was nothing to undo."""
+
+    order: int
+    element: str
+    step: int | None = None
+    null: bool = False
+
+
+class CompensationEnded(_Fact, frozen=True, kw_only=True, tag="compensation-ended"):
+    """Every effect it was for is undone."""
+
+    compensation: int
+
+
+Fact = (
+    InstanceStarted
+    | InstanceStopping
+    | StepWaiting
+    | StatusChanged
+    | VariablesMerged
+    | Entered
+    | Left
+    | Joined
+    | Interrupted
+    | ScopeOpened
+    | ScopeClosing
+    | ScopeClosed
+    | CommandIssued
+    | StepAccepted
+    | StepCompleted
+    | StepRejected
+    | StepUnavailable
+    | StepUnknown
+    | ProbeAnswered
+    | ReplyIgnored
+    | InputIgnored
+    | LateEffectFound
+    | TimerSet
+    | TimerCleared
+    | Subscribed
+    | Unsubscribed
+    | ErrorThrown
+    | IncidentRaised
+    | IncidentResolved
+    | OperatorActed
+    | CompensationStarted
+    | UndoStarted
+    | Undone
+    | CompensationEnded
+)

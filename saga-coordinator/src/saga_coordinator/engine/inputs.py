@@ -1,0 +1,143 @@
+"""What reaches an instance. Each input has an id that is unique in its instance's journal, and the time (`at`, ms since
+the epoch by the store's clock) at which the coordinator took it; the sender leaves `at` 0.
+
+Inputs travel on lanes as CloudEvents of type `throughline.input.v1`, and are kept in the journal beside their facts.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class _Input(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="input"):
+    id: str
+    instance: str
+    at: int = 0
+
+
+class Start(_Input, frozen=True, kw_only=True, tag="start"):
+    """Begin. `element` is the start event (None: the only none start event); `payload` is an event's data."""
+
+    process: str
+    version: int
+    element: str | None = None
+    variables: dict[str, Any] = {}
+    payload: Any = None
+    business_key: str | None = None
+    by: str | None = None
+    digest: str | None = None
+
+
+class CompletedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="completed"):
+    """Applied."""
+
+    output: Any = None
+    references: dict[str, str] = {}
+
+
+class AcceptedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="accepted"):
+    """The system took it and will tell later."""
+
+    reference: str | None = None
+
+
+class RejectedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="rejected"):
+    """Business refusal: certainly not applied."""
+
+    code: str
+    message: str = ""
+    details: Any = None
+
+
+class UnavailableOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="unavailable"):
+    """Certainly not applied, may work later."""
+
+    reason: str = ""
+    retry_after: float | None = None
+
+
+class UnknownOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="unknown"):
+    """May or may not be applied."""
+
+    reason: str = ""
+
+
+class ProbedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="probed"):
+    """What a probe found: applied, pending, absent, several or impossible."""
+
+    verdict: str
+    output: Any = None
+    references: dict[str, str] = {}
+    documents: list[str] = []
+
+
+Outcome = CompletedOutcome | AcceptedOutcome | RejectedOutcome | UnavailableOutcome | UnknownOutcome | ProbedOutcome
+
+
+class Reply(_Input, frozen=True, kw_only=True, tag="reply"):
+    """A connector's answer to `command`. The wire's `Reply` plus `at`; the same field names."""
+
+    command: str
+    step: int
+    attempt: int = 0
+    outcome: Outcome
+
+
+class TimerDue(_Input, frozen=True, kw_only=True, tag="timer-due"):
+    """A timer of this instance is due."""
+
+    timer: int
+
+
+class MessageArrived(_Input, frozen=True, kw_only=True, tag="message-arrived"):
+    """A message that the runtime correlated with the subscription `subscription` of this instance."""
+
+    subscription: int
+    name: str
+    payload: Any = None
+
+
+class CompleteStep(_Input, frozen=True, kw_only=True, tag="complete-step"):
+    """Somebody finished an open step by hand (a user task, or an accepted step whose result arrived otherwise)."""
+
+    step: int
+    output: Any = None
+    by: str | None = None
+
+
+class Retry(_Input, frozen=True, kw_only=True, tag="retry"):
+    """Operator: try the step with an incident again (None: every incident). `expected_seq`: refused if the instance
+    has moved. `happened` answers an unknown outcome for which there is no probe."""
+
+    step: int | None = None
+    happened: bool | None = None
+    output: Any = None
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class Cancel(_Input, frozen=True, kw_only=True, tag="cancel"):
+    """Operator: stop the instance; `undo` says whether completed steps are undone first."""
+
+    undo: bool = True
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class ChooseFlows(_Input, frozen=True, kw_only=True, tag="choose-flows"):
+    """Somebody decides for a gateway whose conditions could not: the tokens leave along `flows`."""
+
+    step: int
+    flows: list[str]
+    by: str | None = None
+
+
+class Nudge(_Input, frozen=True, kw_only=True, tag="nudge"):
+    """The sweep: look for commands without a reply past their time."""
+
+
+Input = Start | Reply | TimerDue | MessageArrived | CompleteStep | Retry | Cancel | ChooseFlows | Nudge
+
+INPUT_TYPE = "throughline.input.v1"

@@ -1,0 +1,75 @@
+"""Ending steps from outside: boundary events, terminate, cancel, a sibling's failure.
+
+A step whose command is out lingers: the command is sealed and probed, and the step stays open, off the path, until its
+outcome is known and its effect is registered for undo (DESIGN 7).
+"""
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.activities import completion
+from saga_coordinator.engine.commands import clear, probe
+from saga_coordinator.engine.state import Phase, Step
+from saga_coordinator.engine.turn import Turn
+from saga_coordinator.engine.waiting import disarm
+
+
+def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
+    """End the step and everything inside it."""
+    step = turn.state.steps[step_id]
+    if step.lingers:
+        return
+    disarm(turn, step_id)
+    step = turn.state.steps[step_id]
+    if step.inside is not None and step.inside in turn.state.scopes:
+        _interrupt_inside(turn, step, step.inside, by)
+    elif _outcome_is_open(step):
+        _linger(turn, step, by)
+    else:
+        _keep_known_effect(turn, step)
+        _drop(turn, step, by)
+
+
+def interrupt_scope(turn: Turn, scope_id: int, by: str | None = None, spare: int | None = None) -> None:
+    """End every step in the scope (but `spare`), oldest first; tokens on their way are withdrawn."""
+    turn.withdraw(scope_id)
+    for step_id in list(turn.state.scopes[scope_id].steps):
+        if step_id != spare and step_id in turn.state.steps:
+            interrupt(turn, step_id, by)
+
+
+def _interrupt_inside(turn: Turn, step: Step, inside: int, by: str | None) -> None:
+    interrupt_scope(turn, inside, by)
+    if turn.state.scopes[inside].steps:
+        turn.emit(f.ScopeClosing(scope=inside))
+        turn.emit(f.Interrupted(step=step.id, by=by, lingers=True))
+    else:
+        turn.emit(f.ScopeClosed(scope=inside, completed=False))
+        _drop(turn, step, by)
+
+
+def _outcome_is_open(step: Step) -> bool:
+    command = step.command
+    if command is None or command.reads or step.completed or step.undoes is not None or not command.operation:
+        return False
+    if step.phase is Phase.INCIDENT:
+        return step.incident is not None and step.incident.resume == "probe"
+    return step.phase in (Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.ACCEPTED)
+
+
+def _linger(turn: Turn, step: Step, by: str | None) -> None:
+    turn.emit(f.Interrupted(step=step.id, by=by, lingers=True))
+    if step.phase in (Phase.EXECUTING, Phase.ACCEPTED):
+        clear(turn, turn.state.steps[step.id], "probe")
+        probe(turn, turn.state.steps[step.id])
+
+
+def _keep_known_effect(turn: Turn, step: Step) -> None:
+    incident = step.incident
+    if incident is None or incident.resume != "complete" or step.completed:
+        return
+    fact = completion(turn, step, incident.output, incident.references, None, late=True)
+    turn.emit(fact)
+
+
+def _drop(turn: Turn, step: Step, by: str | None) -> None:
+    turn.emit(f.Interrupted(step=step.id, by=by))
+    turn.check(step.scope)

@@ -1,0 +1,58 @@
+"""Replies that come after their step is over.
+
+A late reply is acted on only if that very attempt had been recorded absent: then its effect exists although everybody
+went on without it, and it is undone once more. An instance that had ended reopens as an incident (DESIGN 7).
+"""
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.activities import completion, planned_undo
+from saga_coordinator.engine.incidents import LATE_EFFECT, raise_incident
+from saga_coordinator.engine.recovery import start_walk
+from saga_coordinator.engine.state import ROOT, Absent, Step
+from saga_coordinator.engine.turn import ExpressionFailed, Turn
+
+
+def late(turn: Turn, answer: i.Reply) -> None:
+    """Record it, and undo its effect if it has one that nobody knew of."""
+    absent = turn.state.absents.get(answer.command)
+    outcome = answer.outcome
+    if absent is None or not isinstance(outcome, i.CompletedOutcome | i.AcceptedOutcome):
+        name = str(type(outcome).__struct_config__.tag)
+        turn.emit(f.ReplyIgnored(step=answer.step, command=answer.command, outcome=name, reason="the step is over"))
+        return
+    order = _register(turn, answer, absent, outcome)
+    if order not in turn.state.log:
+        return
+    if turn.state.ended:
+        _reopen(turn, order, absent.element)
+    elif turn.state.stopping is None or turn.state.stopping.undo:
+        start_walk(turn, [order], reason="an effect that a probe had not found")
+
+
+def _register(turn: Turn, answer: i.Reply, absent: Absent, outcome: i.CompletedOutcome | i.AcceptedOutcome) -> int:
+    scope = absent.scope if absent.scope in turn.state.scopes else ROOT
+    step = Step(id=answer.step, element=absent.element, scope=scope, command=absent.command)
+    if isinstance(outcome, i.AcceptedOutcome):
+        outcome = i.CompletedOutcome(output={"reference": outcome.reference})
+    output, references = outcome.output, outcome.references
+    try:
+        undo = planned_undo(turn, step, output, references)
+    except ExpressionFailed:
+        undo = None
+    fact = completion(turn, step, output, references, undo, late=True)
+    turn.emit(fact)
+    turn.emit(f.LateEffectFound(command=answer.command, order=fact.order, element=absent.element))
+    return fact.order
+
+
+def _reopen(turn: Turn, order: int, element: str) -> None:
+    """The final status comes back once a person has had the effect undone."""
+    final = turn.state.status
+    turn.emit(f.InstanceStopping(then=final, undo=False, reason="an effect appeared after the end"))
+    start_walk(turn, [order])
+    step_id = turn.new_id()
+    handler = turn.state.log[order].handler
+    turn.emit(f.UndoStarted(step=step_id, order=order, element=element, scope=ROOT, handler=handler))
+    message = f"{element} was applied although a probe had found nothing"
+    raise_incident(turn, step_id, LATE_EFFECT, message, "undo")

@@ -1,0 +1,219 @@
+"""A parsed process: what the engine walks over. Values only, made by `saga_coordinator.bpmn`.
+
+Everything that an installation decides (operations of the catalogue, compiled expressions) is resolved into these
+values when a process is deployed, so that the engine needs nothing but a `Process`, a state and an input.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """Kinds of flow node, by their BPMN names."""
+
+    START_EVENT = "startEvent"
+    END_EVENT = "endEvent"
+    CATCH_EVENT = "intermediateCatchEvent"
+    THROW_EVENT = "intermediateThrowEvent"
+    BOUNDARY_EVENT = "boundaryEvent"
+    TASK = "task"
+    MANUAL_TASK = "manualTask"
+    SERVICE_TASK = "serviceTask"
+    SEND_TASK = "sendTask"
+    SCRIPT_TASK = "scriptTask"
+    USER_TASK = "userTask"
+    RECEIVE_TASK = "receiveTask"
+    BUSINESS_RULE_TASK = "businessRuleTask"
+    SUB_PROCESS = "subProcess"
+    TRANSACTION = "transaction"
+    CALL_ACTIVITY = "callActivity"
+    EXCLUSIVE_GATEWAY = "exclusiveGateway"
+    PARALLEL_GATEWAY = "parallelGateway"
+    INCLUSIVE_GATEWAY = "inclusiveGateway"
+    EVENT_GATEWAY = "eventBasedGateway"
+
+
+class Trigger(StrEnum):
+    """Event definitions, by their BPMN names without `EventDefinition`."""
+
+    NONE = "none"
+    MESSAGE = "message"
+    TIMER = "timer"
+    ERROR = "error"
+    TERMINATE = "terminate"
+    COMPENSATE = "compensate"
+    SIGNAL = "signal"
+    ESCALATION = "escalation"
+    CONDITIONAL = "conditional"
+    LINK = "link"
+    CANCEL = "cancel"
+
+
+class StepClass(StrEnum):
+    """What recovery may do with a step (DESIGN 7)."""
+
+    COMPENSATABLE = "compensatable"
+    PIVOT = "pivot"
+    RETRIABLE = "retriable"
+    READ = "read"
+
+
+class Expression(Protocol):
+    """A compiled expression. Raises `ExpressionFailed` (any exception becomes an incident)."""
+
+    source: str
+
+    def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> Any:
+        """Evaluate on `data`; undefined is None. `bindings` become `$name`; `now` is the input's time (ISO 8601)."""
+
+
+class FieldMapping(msgspec.Struct, frozen=True):
+    """One `tl:input` or `tl:output`: the value of `source` is put at the dotted path `target` ("" = all)."""
+
+    target: str
+    source: Expression
+
+
+class TimerKind(StrEnum):
+    """The three forms of a timer event definition."""
+
+    DATE = "timeDate"
+    DURATION = "timeDuration"
+    CYCLE = "timeCycle"
+
+
+class TimerDefinition(msgspec.Struct, frozen=True):
+    """When a timer fires: ISO 8601 text, or an expression that gives it."""
+
+    kind: TimerKind
+    text: str
+    expression: Expression | None = None
+
+
+class EventDefinition(msgspec.Struct, frozen=True):
+    """What an event waits for or throws. `name` is the message, signal or link name (the event's id where it has
+    none); `code` the error or escalation code, None on a catching event that takes any."""
+
+    trigger: Trigger
+    name: str = ""
+    code: str | None = None
+    correlation: Expression | None = None
+    timer: TimerDefinition | None = None
+    condition: Expression | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Retry policy for `unavailable` (and `absent`): attempts in all, first wait and ceiling in ms."""
+
+    attempts: int = 10
+    first: int = 1_000
+    ceiling: int = 300_000
+    factor: float = 2.0
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """An operation as the engine needs it: resolved from the catalogue at deployment.
+
+    `safe_to_repeat` is true for reads and idempotent operations. `undo` is None where nothing can be undone.
+    """
+
+    name: str
+    system: str
+    safe_to_repeat: bool = False
+    reads: bool = False
+    probe: bool = False
+    timeout: int = 30_000
+    settle: int = 0
+    undo: "Undo | None" = None
+
+
+class Undo(msgspec.Struct, frozen=True):
+    """How an effect is undone: `input` is evaluated over {"input", "output", "references"} at completion."""
+
+    operation: Operation
+    input: Expression | None = None
+    inputs: tuple[FieldMapping, ...] = ()
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """Execution details of an activity."""
+
+    operation: Operation | None = None
+    inputs: tuple[FieldMapping, ...] = ()
+    outputs: tuple[FieldMapping, ...] = ()
+    retry: Retry = Retry()
+    step_class: StepClass = StepClass.COMPENSATABLE
+    timeout: int | None = None
+    undo: Undo | None = None
+    script: Expression | None = None
+    result: str = ""
+    assignee: Expression | None = None
+    candidate_groups: tuple[str, ...] = ()
+    form: str | None = None
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """A sequence flow."""
+
+    id: str
+    source: str
+    target: str
+    condition: Expression | None = None
+
+
+class Element(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow node. `parent` is the id of the sub-process (or the process) that contains it; `boundary` are the
+    boundary events attached to it in file order; `handler` is the drawn compensation handler associated with it;
+    `body` is the inside of a sub-process."""
+
+    id: str
+    kind: Kind
+    name: str = ""
+    parent: str = ""
+    incoming: tuple[str, ...] = ()
+    outgoing: tuple[str, ...] = ()
+    default: str | None = None
+    event: EventDefinition | None = None
+    task: Task | None = None
+    boundary: tuple[str, ...] = ()
+    attached_to: str | None = None
+    interrupting: bool = True
+    handler: str | None = None
+    is_for_compensation: bool = False
+    instantiate: bool = False
+    body: "Body | None" = None
+
+
+class Body(msgspec.Struct, frozen=True):
+    """The flow nodes directly inside a process or sub-process, by id, in file order."""
+
+    elements: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
+
+
+class BusinessKey(msgspec.Struct, frozen=True):
+    """How a process's instances are named and arbitrated (DESIGN 7)."""
+
+    expression: Expression | None = None
+    policy: str = "reject"
+    scope: str = "open"
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """An executable process: every flow node and flow of every depth by id."""
+
+    id: str
+    name: str = ""
+    version: int = 1
+    elements: dict[str, Element] = {}
+    flows: dict[str, Flow] = {}
+    body: Body = Body()
+    business_key: BusinessKey = BusinessKey()
+    parallel_undo: bool = False
+
+
+class Unevaluable(Exception):
+    """A condition is there, but this installation cannot evaluate it: somebody has to choose."""

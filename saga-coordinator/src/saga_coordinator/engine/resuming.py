@@ -1,0 +1,80 @@
+"""Where a retried incident goes on: `IncidentRaised.resume` -> what is done."""
+
+from collections.abc import Callable
+
+from saga_coordinator.engine import commands
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.activities import complete, map_output, move_on
+from saga_coordinator.engine.elements import enter
+from saga_coordinator.engine.illegal import IllegalInput
+from saga_coordinator.engine.incidents import UNKNOWN_OUTCOME
+from saga_coordinator.engine.outcomes import applied
+from saga_coordinator.engine.recovery import perform
+from saga_coordinator.engine.state import Step
+from saga_coordinator.engine.turn import Turn
+
+Resume = Callable[[Turn, Step, f.IncidentRaised, i.Retry], None]
+
+
+def check(step: Step, retry: i.Retry) -> f.IncidentRaised:
+    """The step's incident. Raises `IllegalInput` where a retry needs an answer that it does not have."""
+    incident = step.incident
+    if incident is None:
+        raise IllegalInput("NO_INCIDENT", f"step {step.id} ({step.element}) has no incident")
+    if incident.code == UNKNOWN_OUTCOME and retry.happened is None:
+        raise IllegalInput("NEEDS_ANSWER", "say whether it happened: nobody else can tell (`happened`: true or false)")
+    return incident
+
+
+def resume(turn: Turn, step: Step, retry: i.Retry) -> None:
+    """Go on where the step's incident says. Raises `IllegalInput` as `check` does."""
+    incident = check(step, retry)
+    turn.emit(f.IncidentResolved(step=step.id, by=retry.by))
+    RESUME[incident.resume](turn, turn.state.steps[step.id], incident, retry)
+
+
+def _enter(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    enter(turn, step.id)
+
+
+def _again(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    commands.again(turn, step)
+
+
+def _probe(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    if retry.happened is True:
+        applied(turn, step, i.CompletedOutcome(output=retry.output))
+    elif retry.happened is False and step.lingers:
+        turn.leave(step.id, [])
+    elif retry.happened is False:
+        commands.again(turn, step)
+    else:
+        commands.probe(turn, step)
+
+
+def _complete(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    complete(turn, step.id, incident.output, incident.references, retry.by)
+
+
+def _outputs(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    map_output(turn, step.id, incident.output)
+
+
+def _route(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    move_on(turn, step.id)
+
+
+def _undo(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    perform(turn, step.id)
+
+
+RESUME: dict[str, Resume] = {
+    "enter": _enter,
+    "again": _again,
+    "probe": _probe,
+    "complete": _complete,
+    "outputs": _outputs,
+    "route": _route,
+    "undo": _undo,
+}

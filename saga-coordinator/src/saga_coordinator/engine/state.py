@@ -1,0 +1,225 @@
+"""What is true of an instance: a tree of scopes (by parent id), the steps that are open in them, and the log of
+completed steps that recovery walks backwards.
+
+Values are frozen; `InstanceState` owns the dictionaries that hold them. `fork` gives a copy that can be evolved without
+touching the original: dictionaries are copied, values are shared.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from saga_coordinator.engine import facts as f
+
+ROOT = 1
+
+
+class Phase(StrEnum):
+    """Where an open step stands."""
+
+    ENTERED = "entered"  # within a turn only
+    EXECUTING = "executing"
+    ACCEPTED = "accepted"
+    BACKOFF = "backoff"
+    PROBING = "probing"
+    PROBE_WAIT = "probe-wait"
+    WAITING = "waiting"
+    INSIDE = "inside"
+    INCIDENT = "incident"
+
+
+COMMAND_OUT = frozenset({Phase.EXECUTING, Phase.PROBING})
+BUSY = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.BACKOFF, Phase.ENTERED})
+
+
+class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A token at a flow node, or an undo at work (`undoes` is then the completion order it undoes).
+
+    `command` is the last execute command, `probe` the last probe; `lingers`: interrupted, waiting for its outcome;
+    `inside`: the scope that it opened; `completed`: its work is done and only leaving is left.
+    """
+
+    id: int
+    element: str
+    scope: int
+    phase: Phase = Phase.ENTERED
+    via: str | None = None
+    attempt: int = 0
+    probes: int = 0
+    command: f.CommandIssued | None = None
+    probe: f.CommandIssued | None = None
+    incident: f.IncidentRaised | None = None
+    waits_for: str | None = None
+    reference: str | None = None
+    undoes: int | None = None
+    handler: str | None = None
+    inside: int | None = None
+    lingers: bool = False
+    completed: bool = False
+    timers: tuple[int, ...] = ()
+    subscriptions: tuple[int, ...] = ()
+
+    @property
+    def sent(self) -> f.CommandIssued:
+        """The last execute command. Raises `LookupError` where none was issued."""
+        if self.command is None:
+            raise LookupError(f"step {self.id} has sent nothing")
+        return self.command
+
+    @property
+    def undo_of(self) -> int:
+        """The completion order that this step undoes. Raises `LookupError` where it is no undo."""
+        if self.undoes is None:
+            raise LookupError(f"step {self.id} undoes nothing")
+        return self.undoes
+
+
+class Timer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A timer that is set."""
+
+    id: int
+    step: int
+    due: int
+    purpose: str
+    element: str | None = None
+    repeat: str | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A message that is awaited."""
+
+    id: int
+    step: int
+    name: str
+    key: str
+    element: str
+
+
+class Scope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The inside of the process or of a sub-process. `steps` are its open steps in order of entering; `closing`: it
+    was interrupted and only lingering steps are left."""
+
+    id: int
+    parent: int = 0
+    step: int = 0
+    element: str = ""
+    variables: dict[str, Any] = {}
+    steps: dict[int, None] = {}
+    closing: bool = False
+
+
+class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A completed step that can be (or would have to be) undone. `path`: the scopes it stands in, outermost first;
+    `snapshot`: the variables a drawn handler sees; `inside`: the scope of a completed sub-process."""
+
+    order: int
+    step: int
+    element: str
+    scope: int
+    path: tuple[int, ...] = ()
+    undo: f.PlannedUndo | None = None
+    handler: str | None = None
+    inside: int | None = None
+    snapshot: dict[str, Any] = {}
+    irreversible: bool = False
+    undone: bool = False
+
+
+class Compensation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Effects being undone one after another: `orders` are still to do, `active` is the undo step at work."""
+
+    id: int
+    orders: tuple[int, ...] = ()
+    then: str | None = None
+    step: int | None = None
+    active: int | None = None
+
+
+class Absent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An attempt that a probe found not applied, kept in case its reply comes after all."""
+
+    element: str
+    scope: int
+    command: f.CommandIssued
+
+
+class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One saga. `seq` is the number of journal rows folded, `now` the time (ms) of the last of them."""
+
+    id: str
+    process: str = ""
+    version: int = 0
+    status: str = ""
+    seq: int = 0
+    now: int = 0
+    counter: int = ROOT
+    order: int = 0
+    business_key: str | None = None
+    digest: str | None = None
+    pivoted: bool = False
+    stopping: f.InstanceStopping | None = None
+    scopes: dict[int, Scope] = {}
+    steps: dict[int, Step] = {}
+    timers: dict[int, Timer] = {}
+    subscriptions: dict[int, Subscription] = {}
+    log: dict[int, Effect] = {}
+    compensations: dict[int, Compensation] = {}
+    absents: dict[str, Absent] = {}
+    incidents: dict[int, None] = {}
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is final."""
+        return self.status in ("completed", "compensated", "cancelled", "failed")
+
+    def fork(self) -> "InstanceState":
+        """A copy to evolve; this one stays as it is."""
+        return InstanceState(
+            id=self.id,
+            process=self.process,
+            version=self.version,
+            status=self.status,
+            seq=self.seq,
+            now=self.now,
+            counter=self.counter,
+            order=self.order,
+            business_key=self.business_key,
+            digest=self.digest,
+            pivoted=self.pivoted,
+            stopping=self.stopping,
+            scopes=self.scopes.copy(),
+            steps=self.steps.copy(),
+            timers=self.timers.copy(),
+            subscriptions=self.subscriptions.copy(),
+            log=self.log.copy(),
+            compensations=self.compensations.copy(),
+            absents=self.absents.copy(),
+            incidents=self.incidents.copy(),
+        )
+
+    def path(self, scope: int) -> tuple[int, ...]:
+        """The scope and those around it, outermost first."""
+        chain: list[int] = []
+        while scope:
+            chain.append(scope)
+            scope = self.scopes[scope].parent
+        return tuple(reversed(chain))
+
+    def variables(self, scope: int) -> dict[str, Any]:
+        """The variables visible in `scope`: its own before those around it. Not to be changed."""
+        own = self.scopes[scope]
+        if not own.parent:
+            return own.variables
+        return {**self.variables(own.parent), **own.variables}
+
+
+def open_commands(state: InstanceState) -> list[f.CommandIssued]:
+    """Commands that were issued and have no reply yet, oldest step first."""
+    out = []
+    for step in state.steps.values():
+        if step.phase is Phase.EXECUTING and step.command is not None:
+            out.append(step.command)
+        elif step.phase is Phase.PROBING and step.probe is not None:
+            out.append(step.probe)
+    return out

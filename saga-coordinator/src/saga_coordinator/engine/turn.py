@@ -1,0 +1,154 @@
+"""One turn: the facts that one input causes, decided on a fork of the state.
+
+Everything that happens goes through `emit`, so that what is decided next sees what has just become true. Tokens run
+first in, first out; outgoing flows in file order.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.evolve import apply
+from saga_coordinator.engine.paths import put
+from saga_coordinator.engine.process import Element, Expression, FieldMapping, Process, Unevaluable
+from saga_coordinator.engine.state import InstanceState, Step
+from saga_coordinator.engine.times import iso
+
+MOST_MOVES = 20_000
+
+
+class ExpressionFailed(Exception):
+    """An expression of the process could not be evaluated: the step becomes an incident."""
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A token on its way to `element` inside `scope`, or (None) the question whether the scope is finished."""
+
+    scope: int
+    element: str | None
+    via: str | None = None
+
+
+class Turn:
+    """The draft of a decision: everybody reads `process`, `now` (ms) and `state` (the fork); only `emit` writes."""
+
+    def __init__(self, process: Process, state: InstanceState, now: int) -> None:
+        self.process = process
+        self.state = state
+        self.now = now
+        self.facts: list[f.Fact] = []
+        self.moves = 0
+        self._agenda: deque[Token] = deque()
+        self._under_way: dict[int, int] = {}
+
+    # -- facts and ids
+
+    def emit(self, fact: f.Fact) -> None:
+        """Record that `fact` happened; it is true from now on."""
+        self.facts.append(fact)
+        apply(self.state, fact)
+
+    def new_id(self) -> int:
+        """The next id of a step, scope, timer or subscription; the fact that uses it advances the counter."""
+        return self.state.counter + 1
+
+    def element(self, step: Step) -> Element:
+        """The flow node that the step is at."""
+        return self.process.elements[step.element]
+
+    # -- tokens
+
+    def send(self, flows: tuple[str, ...] | list[str], scope: int) -> None:
+        """Put a token on each flow."""
+        for flow in flows:
+            self.start(self.process.flows[flow].target, scope, flow)
+
+    def start(self, element: str, scope: int, via: str | None = None) -> None:
+        """Put a token at the door of a flow node."""
+        self._under_way[scope] = self._under_way.get(scope, 0) + 1
+        self._agenda.append(Token(scope, element, via))
+
+    def leave(self, step: int, flows: list[str]) -> None:
+        """The step is over; its tokens go out along `flows`."""
+        scope = self.state.steps[step].scope
+        self.emit(f.Left(step=step, flows=flows))
+        self.send(flows, scope)
+        self.check(scope)
+
+    def check(self, scope: int) -> None:
+        """If nothing is left in the scope, ask (in turn) whether it is finished."""
+        known = self.state.scopes.get(scope)
+        if known is not None and not known.steps and not self._under_way.get(scope):
+            self._agenda.append(Token(scope, None))
+
+    def withdraw(self, scope: int) -> None:
+        """Take back the tokens that are on their way in the scope (it was interrupted)."""
+        self._agenda = deque(token for token in self._agenda if token.scope != scope)
+        self._under_way.pop(scope, None)
+
+    def run(self, enter: Callable[["Turn", int], None], finish: Callable[["Turn", int], None]) -> None:
+        """Let every token go as far as it can: `enter` gets the new step's id, `finish` the scope that is empty."""
+        while self._agenda:
+            token = self._agenda.popleft()
+            if token.element is None:
+                self._ask(token.scope, finish)
+                continue
+            self._under_way[token.scope] -= 1
+            self.moves += 1
+            step = self.new_id()
+            self.emit(f.Entered(step=step, element=token.element, scope=token.scope, via=token.via))
+            enter(self, step)
+
+    def _ask(self, scope: int, finish: Callable[["Turn", int], None]) -> None:
+        known = self.state.scopes.get(scope)
+        if known is not None and not known.steps and not self._under_way.get(scope):
+            finish(self, scope)
+
+    # -- expressions
+
+    def evaluate(self, expression: Expression, data: Any, **bindings: Any) -> Any:
+        """The value of `expression` on `data`, with `$now` bound. Raises `ExpressionFailed` or `Unevaluable`."""
+        try:
+            return expression(data, {"now": iso(self.now), **bindings})
+        except Unevaluable:
+            raise
+        except Exception as error:
+            raise ExpressionFailed(f"{expression.source}: {error}") from error
+
+    def mapped(self, mappings: tuple[FieldMapping, ...], data: Any, **bindings: Any) -> Any:
+        """An object built by the mappings from `data`. Raises `ExpressionFailed`."""
+        built: dict[str, Any] = {}
+        for mapping in mappings:
+            value = self.evaluate(mapping.source, data, **bindings)
+            if mapping.target in ("", "."):
+                built = {**built, **value} if isinstance(value, Mapping) else value
+            else:
+                built = put(built, mapping.target, value)
+        return built
+
+    def outputs(self, mappings: tuple[FieldMapping, ...], output: Any, scope: int) -> dict[str, Any]:
+        """The top-level variables of `scope` that `output` changes. Unmapped output merges as it is (objects only).
+
+        Raises `ExpressionFailed`.
+        """
+        if not mappings:
+            return dict(output) if isinstance(output, Mapping) else {}
+        visible = self.state.variables(scope)
+        changed: dict[str, Any] = {}
+        for mapping in mappings:
+            value = self.evaluate(mapping.source, output, variables=visible)
+            if mapping.target in ("", "."):
+                changed |= value if isinstance(value, Mapping) else {}
+                continue
+            head = mapping.target.partition(".")[0]
+            base = changed if head in changed else visible
+            changed[head] = put({head: base[head]} if head in base else {}, mapping.target, value)[head]
+        return changed
+
+    def merge(self, scope: int, values: dict[str, Any]) -> None:
+        """Set top-level variables of the scope."""
+        if values:
+            self.emit(f.VariablesMerged(scope=scope, values=values))

@@ -1,0 +1,84 @@
+"""Arming and disarming: timers and message subscriptions that fire an event element.
+
+Used by boundary events (armed while their host is open), catch events, receive tasks and event-based gateways.
+"""
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import times
+from saga_coordinator.engine.commands import clear, wake
+from saga_coordinator.engine.process import Element, TimerDefinition, TimerKind, Trigger
+from saga_coordinator.engine.turn import ExpressionFailed, Turn
+
+
+def arm(turn: Turn, step_id: int, event_element: Element, purpose: str) -> None:
+    """Wait for the event of `event_element` on behalf of the step. Raises `ExpressionFailed`."""
+    event = event_element.event
+    if event is None:
+        return
+    step = turn.state.steps[step_id]
+    if event.trigger is Trigger.TIMER and event.timer is not None:
+        due, repeat = due_time(turn, event.timer, step.scope)
+        wake(turn, step, purpose, due, event_element.id, repeat)
+    elif event.trigger is Trigger.MESSAGE:
+        turn.emit(
+            f.Subscribed(
+                subscription=turn.new_id(),
+                step=step_id,
+                name=event.name,
+                key=correlation_key(turn, event_element, step.scope),
+                element=event_element.id,
+            )
+        )
+
+
+def arm_boundary(turn: Turn, step_id: int) -> None:
+    """Arm the boundary events of the step's activity. Raises `ExpressionFailed`."""
+    step = turn.state.steps[step_id]
+    for boundary in turn.element(step).boundary:
+        arm(turn, step_id, turn.process.elements[boundary], "boundary")
+
+
+def disarm(turn: Turn, step_id: int) -> None:
+    """The step waits for nothing any more."""
+    step = turn.state.steps[step_id]
+    if step.timers:
+        clear(turn, step)
+    for subscription in step.subscriptions:
+        turn.emit(f.Unsubscribed(subscription=subscription))
+
+
+def correlation_key(turn: Turn, element: Element, scope: int) -> str:
+    """The key of an awaited message: its correlation expression, else the business key. Raises `ExpressionFailed`."""
+    event = element.event
+    if event is None or event.correlation is None:
+        return turn.state.business_key or ""
+    value = turn.evaluate(event.correlation, turn.state.variables(scope))
+    if value is None or isinstance(value, dict | list):
+        raise ExpressionFailed(f"{event.correlation.source}: a correlation key is a text or a number, not {value!r}")
+    return str(value)
+
+
+def due_time(turn: Turn, timer: TimerDefinition, scope: int) -> tuple[int, str | None]:
+    """When the timer fires first, and how it repeats after that (`R2/PT1H`). Raises `ExpressionFailed`."""
+    text = timer.text
+    if timer.expression is not None:
+        text = str(turn.evaluate(timer.expression, turn.state.variables(scope)))
+    try:
+        if timer.kind is TimerKind.DATE:
+            return times.moment(text), None
+        if timer.kind is TimerKind.DURATION:
+            return times.duration(text).after(turn.now), None
+        cycle = times.cycle(text)
+    except times.BadTime as error:
+        raise ExpressionFailed(str(error)) from error
+    due = cycle.start if cycle.start is not None else cycle.every.after(turn.now)
+    return due, repetition(text, cycle)
+
+
+def repetition(text: str, cycle: times.Cycle) -> str | None:
+    """The cycle that is left after one firing, None when that was the last."""
+    if cycle.times is None:
+        return text
+    if cycle.times <= 1:
+        return None
+    return f"R{cycle.times - 1}/{text.rsplit('/', 1)[-1]}"

@@ -1,0 +1,1 @@
+"""The one library that every Throughline service shares."""
