@@ -19,7 +19,9 @@ from saga_coordinator.engine.process import Process
 from saga_coordinator.testing.drawing import line
 
 TASKS = ("a", "b", "c", "d", "e")
-VARIABLES = {"order": {"id": "SO-1", "lines": [{"material": f"MAT-{n:03}", "qty": n, "note": "x" * 40} for n in range(24)]}}
+VARIABLES = {
+    "order": {"id": "SO-1", "lines": [{"material": f"MAT-{n:03}", "qty": n, "note": "x" * 40} for n in range(24)]}
+}
 
 
 def run(process: Process, instances: int) -> float:
@@ -55,7 +57,11 @@ def main() -> None:
     instances = 2_000
     best = min(run(process, instances) for _ in range(5))
     steps = instances * len(TASKS) / best
-    figures = {"steps_per_s": round(steps), "us_per_step": round(1e6 / steps, 1), "variables_bytes": len(json.dumps(VARIABLES))}
+    figures = {
+        "steps_per_s": round(steps),
+        "us_per_step": round(1e6 / steps, 1),
+        "variables_bytes": len(json.dumps(VARIABLES)),
+    }
     if os.environ.get("JSON"):
         print(json.dumps(figures))
     else:

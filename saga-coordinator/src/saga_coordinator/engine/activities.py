@@ -57,10 +57,10 @@ def completion(
     late: bool = False,
     by: str | None = None,
 ) -> f.StepCompleted:
-    """The fact that the step's activity did its work."""
+    """The fact that the step's activity did its work. What an undo handler does is not undone in its turn."""
     element = turn.element(step)
-    command = step.command
-    handler = element.handler
+    undoing = turn.is_undoing(step)
+    handler = None if undoing else element.handler
     return f.StepCompleted(
         step=step.id,
         element=step.element,
@@ -69,9 +69,9 @@ def completion(
         output=output,
         references=references,
         step_class=task_of(element).step_class.value,
-        undo=None if handler else undo,
+        undo=None if handler or undoing else undo,
         handler=handler,
-        irreversible=is_irreversible(element, command, undo),
+        irreversible=not undoing and is_irreversible(element, step.command, undo),
         late=late or step.lingers,
         by=by,
     )

@@ -64,7 +64,9 @@ class StepClass(StrEnum):
 class Expression(Protocol):
     """A compiled expression. Raises `ExpressionFailed` (any exception becomes an incident)."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """Its text."""
 
     def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> Any:
         """Evaluate on `data`; undefined is None. `bindings` become `$name`; `now` is the input's time (ISO 8601)."""

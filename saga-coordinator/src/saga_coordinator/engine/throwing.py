@@ -65,13 +65,4 @@ def _catcher(turn: Turn, step: Step, code: str) -> tuple[int, Element] | None:
 def _must_go_forward(turn: Turn, step: Step) -> bool:
     element = turn.element(step)
     retriable = element.task is not None and element.task.step_class is StepClass.RETRIABLE
-    return retriable or turn.state.pivoted or turn.state.stopping is not None or _is_inside_undo(turn, step)
-
-
-def _is_inside_undo(turn: Turn, step: Step) -> bool:
-    while step.undoes is None:
-        scope = turn.state.scopes[step.scope]
-        if scope.id == ROOT or scope.step not in turn.state.steps:
-            return False
-        step = turn.state.steps[scope.step]
-    return True
+    return retriable or turn.state.pivoted or turn.state.stopping is not None or turn.is_undoing(step)

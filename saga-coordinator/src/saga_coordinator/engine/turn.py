@@ -14,7 +14,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.evolve import apply
 from saga_coordinator.engine.paths import put
 from saga_coordinator.engine.process import Element, Expression, FieldMapping, Process, Unevaluable
-from saga_coordinator.engine.state import InstanceState, Step
+from saga_coordinator.engine.state import ROOT, InstanceState, Step
 from saga_coordinator.engine.times import iso
 
 MOST_MOVES = 20_000
@@ -58,6 +58,16 @@ class Turn:
     def element(self, step: Step) -> Element:
         """The flow node that the step is at."""
         return self.process.elements[step.element]
+
+    def is_undoing(self, step: Step) -> bool:
+        """Whether the step is an undo, or stands inside a drawn undo handler."""
+        while step.undoes is None:
+            scope = self.state.scopes.get(step.scope)
+            owner = self.state.steps.get(scope.step) if scope is not None and scope.id != ROOT else None
+            if owner is None:
+                return False
+            step = owner
+        return True
 
     # -- tokens
 

@@ -1,6 +1,7 @@
 """Processes drawn in a few lines of Python, for tests that are about the engine and not about BPMN files."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -58,7 +59,9 @@ class Drawing:
         """A none start event."""
         return self.add(Kind.START_EVENT, id_, **fields)
 
-    def end(self, id_: str = "end", trigger: Trigger = Trigger.NONE, code: str | None = None, **fields: Any) -> "Drawing":
+    def end(
+        self, id_: str = "end", trigger: Trigger = Trigger.NONE, code: str | None = None, **fields: Any
+    ) -> "Drawing":
         """An end event."""
         return self.add(Kind.END_EVENT, id_, event=EventDefinition(trigger=trigger, code=code), **fields)
 
@@ -82,13 +85,11 @@ class Drawing:
         self, id_: str, on: str, event: EventDefinition, *, interrupting: bool = True, **fields: Any
     ) -> "Drawing":
         """A boundary event."""
-        return self.add(
-            Kind.BOUNDARY_EVENT, id_, event=event, attached_to=on, interrupting=interrupting, **fields
-        )
+        return self.add(Kind.BOUNDARY_EVENT, id_, event=event, attached_to=on, interrupting=interrupting, **fields)
 
     def flow(self, *path: str, when: Callable[[Any], Any] | None = None) -> "Drawing":
         """Sequence flows along the path, each named `source>target`; `when` is a condition on all of them."""
-        for source, target in zip(path, path[1:], strict=False):
+        for source, target in pairwise(path):
             condition = Formula(when) if when else None
             self._flows.append(Flow(id=f"{source}>{target}", source=source, target=target, condition=condition))
         return self
