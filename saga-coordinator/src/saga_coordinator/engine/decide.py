@@ -12,7 +12,7 @@ from saga_coordinator.engine.activities import complete
 from saga_coordinator.engine.commands import again, probe, wake
 from saga_coordinator.engine.elements import catch_event, enter, event_gateway, sub_process
 from saga_coordinator.engine.illegal import IllegalInput
-from saga_coordinator.engine.interrupting import interrupt_scope
+from saga_coordinator.engine.interrupting import interrupt
 from saga_coordinator.engine.outcomes import reply, unknown
 from saga_coordinator.engine.process import Kind, Process, Trigger
 from saga_coordinator.engine.recovery import conclude, proceed, stop, undone
@@ -253,7 +253,8 @@ def _cancel(turn: Turn, act: i.Cancel) -> bool:
 
 def _abandon(turn: Turn) -> None:
     """Give up the undo that is at work."""
-    interrupt_scope(turn, ROOT)
+    for step_id in list(turn.state.scopes[ROOT].steps):
+        interrupt(turn, step_id)
     for walk in list(turn.state.compensations):
         turn.emit(f.CompensationEnded(compensation=walk))
 

@@ -177,7 +177,7 @@ def _probe_answered(state: InstanceState, fact: f.ProbeAnswered) -> None:
     step = state.steps.get(fact.step)
     if step is None:
         return
-    if fact.verdict == "absent" and step.command is not None:
+    if fact.verdict == "absent" and step.command is not None and step.undoes is None:
         state.absents[step.command.command] = Absent(element=step.element, scope=step.scope, command=step.command)
     _set(state, fact.step, phase=Phase.PROBE_WAIT)
 
@@ -275,6 +275,11 @@ def _compensation_ended(state: InstanceState, fact: f.CompensationEnded) -> None
     state.compensations.pop(fact.compensation, None)
 
 
+def _late_effect_held(state: InstanceState, fact: f.LateEffectHeld) -> None:
+    step = state.steps[fact.step]
+    state.steps[step.id] = replace(step, held=(*step.held, fact))
+
+
 def _late_effect_found(state: InstanceState, fact: f.LateEffectFound) -> None:
     state.absents.pop(fact.command, None)
 
@@ -305,6 +310,7 @@ _APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.ReplyIgnored: _nothing,
     f.InputIgnored: _nothing,
     f.LateEffectFound: _late_effect_found,
+    f.LateEffectHeld: _late_effect_held,
     f.TimerSet: _timer_set,
     f.TimerCleared: _timer_cleared,
     f.Subscribed: _subscribed,

@@ -221,6 +221,16 @@ class ReplyIgnored(_Fact, frozen=True, kw_only=True, tag="reply-ignored"):
     reason: str
 
 
+class LateEffectHeld(_Fact, frozen=True, kw_only=True, tag="late-effect-held"):
+    """A command that a probe had found absent was applied after all, while a later attempt of the same step is under
+    way: what becomes of it is decided when the outcome of that attempt is known."""
+
+    step: int
+    command: str
+    output: Any = None
+    references: dict[str, str] = {}
+
+
 class LateEffectFound(_Fact, frozen=True, kw_only=True, tag="late-effect-found"):
     """A command that a probe had found absent was applied after all; `order` is its effect's completion order."""
 
@@ -385,6 +395,7 @@ Fact = (
     | ReplyIgnored
     | InputIgnored
     | LateEffectFound
+    | LateEffectHeld
     | TimerSet
     | TimerCleared
     | Subscribed

@@ -6,7 +6,7 @@ outcome is known and its effect is registered for undo (DESIGN 7).
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import completion
-from saga_coordinator.engine.commands import clear, probe
+from saga_coordinator.engine.commands import probe
 from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.engine.turn import Turn
 from saga_coordinator.engine.waiting import disarm
@@ -28,11 +28,12 @@ def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
         _drop(turn, step, by)
 
 
-def interrupt_scope(turn: Turn, scope_id: int, by: str | None = None, spare: int | None = None) -> None:
-    """End every step in the scope (but `spare`), oldest first; tokens on their way are withdrawn."""
+def interrupt_scope(turn: Turn, scope_id: int, by: str | None = None) -> None:
+    """End every step in the scope, oldest first; tokens on their way are withdrawn. Undos that are at work go on."""
     turn.withdraw(scope_id)
     for step_id in list(turn.state.scopes[scope_id].steps):
-        if step_id != spare and step_id in turn.state.steps:
+        step = turn.state.steps.get(step_id)
+        if step is not None and step.undoes is None:
             interrupt(turn, step_id, by)
 
 
@@ -57,8 +58,7 @@ def _outcome_is_open(step: Step) -> bool:
 
 def _linger(turn: Turn, step: Step, by: str | None) -> None:
     turn.emit(f.Interrupted(step=step.id, by=by, lingers=True))
-    if step.phase in (Phase.EXECUTING, Phase.ACCEPTED):
-        clear(turn, turn.state.steps[step.id], "probe")
+    if step.phase in (Phase.EXECUTING, Phase.ACCEPTED, Phase.PROBE_WAIT):
         probe(turn, turn.state.steps[step.id])
 
 

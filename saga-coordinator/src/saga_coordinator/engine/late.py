@@ -4,6 +4,8 @@ A late reply is acted on only if that very attempt had been recorded absent: the
 went on without it, and it is undone once more. An instance that had ended reopens as an incident (DESIGN 7).
 """
 
+from typing import Any
+
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import completion, planned_undo
@@ -15,13 +17,20 @@ from saga_coordinator.engine.turn import ExpressionFailed, Turn
 
 def late(turn: Turn, answer: i.Reply) -> None:
     """Record it, and undo its effect if it has one that nobody knew of."""
-    absent = turn.state.absents.get(answer.command)
     outcome = answer.outcome
-    if absent is None or not isinstance(outcome, i.CompletedOutcome | i.AcceptedOutcome):
+    if answer.command not in turn.state.absents or not isinstance(outcome, i.CompletedOutcome | i.AcceptedOutcome):
         name = str(type(outcome).__struct_config__.tag)
         turn.emit(f.ReplyIgnored(step=answer.step, command=answer.command, outcome=name, reason="the step is over"))
-        return
-    order = _register(turn, answer, absent, outcome)
+    elif isinstance(outcome, i.AcceptedOutcome):
+        one_too_many(turn, answer.step, answer.command, {"reference": outcome.reference}, {})
+    else:
+        one_too_many(turn, answer.step, answer.command, outcome.output, outcome.references)
+
+
+def one_too_many(turn: Turn, step_id: int, command: str, output: Any, references: dict[str, str]) -> None:
+    """Undo the effect of an attempt that had been recorded absent."""
+    absent = turn.state.absents[command]
+    order = _register(turn, step_id, absent, output, references)
     if order not in turn.state.log:
         return
     if turn.state.ended:
@@ -30,19 +39,16 @@ def late(turn: Turn, answer: i.Reply) -> None:
         start_walk(turn, [order], reason="an effect that a probe had not found")
 
 
-def _register(turn: Turn, answer: i.Reply, absent: Absent, outcome: i.CompletedOutcome | i.AcceptedOutcome) -> int:
+def _register(turn: Turn, step_id: int, absent: Absent, output: Any, references: dict[str, str]) -> int:
     scope = absent.scope if absent.scope in turn.state.scopes else ROOT
-    step = Step(id=answer.step, element=absent.element, scope=scope, command=absent.command)
-    if isinstance(outcome, i.AcceptedOutcome):
-        outcome = i.CompletedOutcome(output={"reference": outcome.reference})
-    output, references = outcome.output, outcome.references
+    step = Step(id=step_id, element=absent.element, scope=scope, command=absent.command)
     try:
         undo = planned_undo(turn, step, output, references)
     except ExpressionFailed:
         undo = None
     fact = completion(turn, step, output, references, undo, late=True)
     turn.emit(fact)
-    turn.emit(f.LateEffectFound(command=answer.command, order=fact.order, element=absent.element))
+    turn.emit(f.LateEffectFound(command=absent.command.command, order=fact.order, element=absent.element))
     return fact.order
 
 

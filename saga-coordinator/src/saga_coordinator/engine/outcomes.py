@@ -21,7 +21,7 @@ from saga_coordinator.engine.incidents import (
     UNKNOWN_OUTCOME,
     raise_incident,
 )
-from saga_coordinator.engine.late import late
+from saga_coordinator.engine.late import late, one_too_many
 from saga_coordinator.engine.process import Retry
 from saga_coordinator.engine.recovery import undone
 from saga_coordinator.engine.state import Phase, Step
@@ -40,8 +40,24 @@ def reply(turn: Turn, answer: i.Reply) -> None:
         _executed(turn, step, answer)
     elif step.phase is Phase.PROBING and step.probe is not None and answer.command == step.probe.command:
         _probed(turn, step, answer.outcome)
+    elif answer.command in turn.state.absents and isinstance(answer.outcome, i.CompletedOutcome):
+        _overtaken(turn, step, answer.command, answer.outcome)
     else:
         late(turn, answer)
+
+
+def _overtaken(turn: Turn, step: Step, command: str, outcome: i.CompletedOutcome) -> None:
+    """An earlier attempt, recorded absent, was applied after all. If nothing newer is under way it is the step's
+    effect; else it is kept until the newer attempt is known, because a probe could be finding either."""
+    turn.emit(f.LateEffectHeld(step=step.id, command=command, output=outcome.output, references=outcome.references))
+    if step.phase is Phase.BACKOFF or (step.incident is not None and step.incident.resume == "again"):
+        adopt(turn, turn.state.steps[step.id])
+
+
+def adopt(turn: Turn, step: Step) -> None:
+    """The held effect is what the step did."""
+    held = step.held[0]
+    applied(turn, step, i.CompletedOutcome(output=held.output, references=held.references))
 
 
 def _executed(turn: Turn, step: Step, answer: i.Reply) -> None:
@@ -66,12 +82,15 @@ def _asks(step: Step) -> bool:
 
 
 def applied(turn: Turn, step: Step, outcome: i.CompletedOutcome | i.ProbedOutcome) -> None:
-    """The command took effect."""
+    """The command took effect. An effect of an earlier attempt that is not the same document is one too many."""
     _settled(turn, step)
     if step.undoes is not None:
         undone(turn, step.id)
-    else:
-        complete(turn, step.id, outcome.output, outcome.references)
+        return
+    complete(turn, step.id, outcome.output, outcome.references)
+    for held in step.held:
+        if (held.output, held.references) != (outcome.output, outcome.references):
+            one_too_many(turn, step.id, held.command, held.output, held.references)
 
 
 def _settled(turn: Turn, step: Step) -> None:
@@ -94,7 +113,9 @@ def rejected(turn: Turn, step: Step, outcome: i.RejectedOutcome) -> None:
     """A business refusal: certainly not applied."""
     _settled(turn, step)
     turn.emit(f.StepRejected(step=step.id, code=outcome.code, message=outcome.message, details=outcome.details))
-    if step.lingers:
+    if step.held:
+        adopt(turn, step)
+    elif step.lingers:
         turn.leave(step.id, [])
     elif step.undoes is not None:
         raise_incident(turn, step.id, outcome.code, outcome.message, "again")
@@ -104,6 +125,9 @@ def rejected(turn: Turn, step: Step, outcome: i.RejectedOutcome) -> None:
 
 def not_applied(turn: Turn, step: Step, reason: str, retry_after: float | None = None) -> None:
     """Certainly not applied: try again by the step's policy, durably."""
+    if step.held:
+        adopt(turn, step)
+        return
     _settled(turn, step)
     if step.lingers:
         turn.leave(step.id, [])

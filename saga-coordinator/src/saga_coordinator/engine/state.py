@@ -37,7 +37,8 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A token at a flow node, or an undo at work (`undoes` is then the completion order it undoes).
 
     `command` is the last execute command, `probe` the last probe; `lingers`: interrupted, waiting for its outcome;
-    `inside`: the scope that it opened; `completed`: its work is done and only leaving is left.
+    `inside`: the scope that it opened; `completed`: its work is done and only leaving is left; `held`: effects of
+    earlier attempts that turned up while a later one is under way.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     completed: bool = False
     timers: tuple[int, ...] = ()
     subscriptions: tuple[int, ...] = ()
+    held: tuple[f.LateEffectHeld, ...] = ()
 
     @property
     def sent(self) -> f.CommandIssued:

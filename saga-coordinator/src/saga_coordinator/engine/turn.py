@@ -129,13 +129,16 @@ class Turn:
             raise ExpressionFailed(f"{expression.source}: {error}") from error
 
     def mapped(self, mappings: tuple[FieldMapping, ...], data: Any, **bindings: Any) -> Any:
-        """An object built by the mappings from `data`. Raises `ExpressionFailed`."""
+        """An object built by the mappings from `data`; what an expression does not find is left out.
+
+        Raises `ExpressionFailed`.
+        """
         built: dict[str, Any] = {}
         for mapping in mappings:
             value = self.evaluate(mapping.source, data, **bindings)
             if mapping.target in ("", "."):
                 built = {**built, **value} if isinstance(value, Mapping) else value
-            else:
+            elif value is not None:
                 built = put(built, mapping.target, value)
         return built
 
