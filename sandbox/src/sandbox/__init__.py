@@ -1,0 +1,1 @@
+"""Simulators of a manufacturer's business systems that speak the vendors' dialects."""

@@ -1,0 +1,1 @@
+"""The CRM: Salesforce's REST dialect."""

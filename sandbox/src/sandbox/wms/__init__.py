@@ -1,0 +1,1 @@
+"""The WMS: reached by staging tables in SQL."""
