@@ -123,7 +123,8 @@ def connect(url: str, *, name: str) -> Broker:
 
     `amqp[s]://user:password@host:port/vhost[?prefix=P&expires=S&confirm=S]` (and what pika's URLParameters reads):
     `prefix` is put before every queue's name, `expires` lets unused queues vanish after so many seconds (for
-    tests), `confirm` is how many seconds `publish` waits for its confirms. `sqlite:///relative` or `sqlite:////absolute`.
+    tests), `confirm` is how many seconds `publish` waits for its confirms. `sqlite:///relative` or
+    `sqlite:////absolute`. Raises `BrokerError` for a URL that cannot be read.
     """
     scheme = urlsplit(url).scheme
     if scheme in ("amqp", "amqps"):

@@ -1,0 +1,1 @@
+"""What tests of every service build on: fakes that implement the ports, and faults to inject."""

@@ -1,0 +1,119 @@
+"""Traces by OpenTelemetry, through HTTP and messages, as W3C trace context.
+
+Until `configure` was given somewhere to send spans, nothing is recorded and nothing of the SDK is loaded; a
+`traceparent` that came in is still handed on to what goes out.
+"""
+
+import re
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+Attribute = str | int | float | bool | None
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACES_PATH = "/v1/traces"
+
+_tracer: Tracer | None = None  # of the process, like the SDK's own
+_passing: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+
+def configure(service_name: str, otlp_endpoint: str | None) -> Callable[[], None]:
+    """Record spans and send them to `otlp_endpoint` (OTLP over HTTP, `http://collector:4318`); None turns it off.
+
+    Call the result when the process ends: it sends what is left.
+    """
+    if otlp_endpoint is None:
+        return _turn_off
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    endpoint = otlp_endpoint.rstrip("/").removesuffix(_TRACES_PATH) + _TRACES_PATH
+    return record(service_name, OTLPSpanExporter(endpoint=endpoint))
+
+
+def record(service_name: str, exporter: "SpanExporter") -> Callable[[], None]:
+    """Record spans and hand them to `exporter`, in the background. Call the result when the process ends."""
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service_name}), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    global _tracer
+    _tracer = provider.get_tracer("throughline")
+
+    def stop() -> None:
+        _turn_off()
+        provider.shutdown()
+
+    return stop
+
+
+def traceparent() -> str | None:
+    """The current position in the trace, for a message that goes out; None outside of any trace."""
+    if _tracer is None:
+        return _passing.get()
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return _passing.get()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+@contextmanager
+def span_from(
+    incoming: str | None, name: str, *, kind: SpanKind = SpanKind.CONSUMER, **attributes: Attribute
+) -> Iterator[Span]:
+    """A span that continues the trace of an incoming message or request; without one, or with one that cannot be
+    read, a trace begins. Attributes that are None are left out. An exception that leaves it is recorded."""
+    parent = _remote(incoming)
+    passed = _passing.set(incoming if parent else None)
+    try:
+        if _tracer is None:
+            yield trace.INVALID_SPAN
+        else:
+            context = trace.set_span_in_context(parent or trace.INVALID_SPAN, Context())
+            with _tracer.start_as_current_span(name, context, kind, _present(attributes)) as span:
+                yield span
+    finally:
+        _passing.reset(passed)
+
+
+@contextmanager
+def span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribute) -> Iterator[Span]:
+    """A span inside the current one."""
+    if _tracer is None:
+        yield trace.INVALID_SPAN
+        return
+    with _tracer.start_as_current_span(name, None, kind, _present(attributes)) as opened:
+        yield opened
+
+
+def inject_http(headers: MutableMapping[str, str]) -> None:
+    """Add the current position in the trace to the headers of an outgoing request."""
+    if position := traceparent():
+        headers["traceparent"] = position
+
+
+def _turn_off() -> None:
+    global _tracer
+    _tracer = None
+
+
+def _remote(incoming: str | None) -> Span | None:
+    found = _TRACEPARENT.fullmatch(incoming) if incoming else None
+    if not found:
+        return None
+    trace_id, span_id, flags = (int(part, 16) for part in found.groups()[:3])
+    context = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+    return NonRecordingSpan(context) if context.is_valid else None
+
+
+def _present(attributes: dict[str, Attribute]) -> dict[str, str | int | float | bool]:
+    return {key: value for key, value in attributes.items() if value is not None}
