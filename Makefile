@@ -38,10 +38,10 @@ types: setup ## mypy, strict, on sources and tests
 	@scripts/types
 
 bench: setup ## sagas per second on RabbitMQ and PostgreSQL that wait for the disk; JSON=1
-	@$(servers) --durable run -- $(python) bench/sagas.py $(output) $(ARGS)
+	@$(servers) --durable run -- $(python) -m bench.sagas $(output) $(ARGS)
 
 bench-engine: setup ## decisions per second of the pure engine; JSON=1
-	@$(python) bench/engine.py $(output) $(ARGS)
+	@$(python) -m bench.engine $(output) $(ARGS)
 
 servers: setup ## RabbitMQ and PostgreSQL that stay up for work by hand: eval "$(make servers)"
 	@$(servers) up

@@ -1,0 +1,163 @@
+"""Embedded mode: the whole hub in one process, on SQLite.
+
+    DATA/hub.sqlite      the broker's queues, the coordinator's journal, inboxes, API keys
+    DATA/monitor.sqlite  the monitor's read model
+    DATA/internal-token  what the services of this hub show each other
+
+Durable: killed at any point and started again on the same directory, nothing is lost and nothing is done twice.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import structlog
+from sqlalchemy import Engine
+from starlette.types import ASGIApp
+
+import gateway.app
+import gateway.settings
+import monitor_service.settings
+import saga_coordinator.app
+import saga_coordinator.settings
+from connector_crm.adapters import ADAPTERS as CRM_ADAPTERS
+from connector_erp.adapters import ADAPTERS as ERP_ADAPTERS
+from connector_wms.adapters import ADAPTERS as WMS_ADAPTERS
+from gateway.store import ensure_admin_key
+from monitor_service.monitor import create_monitor
+from saga_coordinator.coordinator import create_coordinator
+from service_kit import broker as brokers
+from service_kit.connector import process as connectors
+from service_kit.database import migrate, open_engine
+from service_kit.http.contracts import contracts_folder
+from service_kit.http.server import EmbeddedServer
+
+ADAPTERS = {"crm": CRM_ADAPTERS, "erp": ERP_ADAPTERS, "wms": WMS_ADAPTERS}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where an embedded hub keeps its data, which systems it talks to (`systems.yaml`, whose secrets come from
+    `environ`), and where it listens; port 0 takes a free one."""
+
+    data: Path
+    systems_file: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    @property
+    def hub_url(self) -> str:
+        """Broker and store of everything but the monitor."""
+        return f"sqlite:///{self.data.absolute() / 'hub.sqlite'}"
+
+    @property
+    def monitor_url(self) -> str:
+        """The monitor's read model."""
+        return f"sqlite:///{self.data.absolute() / 'monitor.sqlite'}"
+
+
+class Hub:
+    """A running embedded hub. A context manager; `url` is where it listens, `admin_key` is set the first time only."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        token = _internal_token(settings.data)
+        self._store = open_engine(settings.hub_url)
+        self._index = open_engine(settings.monitor_url)
+        migrate(self._store, "gateway")
+        self.admin_key = ensure_admin_key(self._store)
+        self._broker = brokers.connect(settings.hub_url, name="embedded")
+        self.coordinator = create_coordinator(_coordinator_settings(settings), self._broker, self._store)
+        coordinator_app = saga_coordinator.app.create_app(self.coordinator, token)
+        self._connectors = {name: self._connector(name, settings, token) for name in ADAPTERS}
+        self._monitor = create_monitor(
+            _monitor_settings(settings, token), self._broker, self._index, coordinator_app=coordinator_app
+        )
+        doors = {name: app for name, (_, app) in self._connectors.items()}
+        app = _gateway(settings, token, self._store, coordinator_app, self._monitor.app, doors)
+        self._server = EmbeddedServer(app, settings.host, settings.port)
+        self.url = self._server.url
+
+    def _connector(self, name: str, settings: Settings, token: str) -> tuple[connectors.Connector, ASGIApp]:
+        own = connectors.Settings(
+            database_url=settings.hub_url,
+            broker_url=settings.hub_url,
+            systems_file=settings.systems_file,
+            internal_token=token,
+        )
+        connector = connectors.create_worker(
+            own, self._broker, connector=name, adapters=ADAPTERS[name], engine=self._store, environ=settings.environ
+        )
+        return connector, connectors.create_app(own, connector)
+
+    def start(self) -> None:
+        """Begin to work and to listen."""
+        self.coordinator.start()
+        self._monitor.start()
+        for connector, _ in self._connectors.values():
+            connector.start()
+        self._server.start()
+        log.info("hub.serves", address=self.url)
+
+    def stop(self) -> None:
+        """Finish what is under way and end. What was not acknowledged is taken up at the next start."""
+        self._server.stop()
+        self.coordinator.stop()
+        for connector, _ in self._connectors.values():
+            connector.stop()
+        self._monitor.stop()
+        self._broker.close()
+        self._store.dispose()
+        self._index.dispose()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _internal_token(data: Path) -> str:
+    """The token of this hub's data directory, made at its first start; readable by its owner only."""
+    path = data / "internal-token"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def _coordinator_settings(settings: Settings) -> saga_coordinator.settings.Settings:
+    return saga_coordinator.settings.Settings(
+        database_url=settings.hub_url, broker_url=settings.hub_url, contracts=str(contracts_folder())
+    )
+
+
+def _monitor_settings(settings: Settings, token: str) -> monitor_service.settings.Settings:
+    return monitor_service.settings.Settings(
+        database_url=settings.monitor_url,
+        broker_url=settings.hub_url,
+        coordinator_url="http://local",
+        internal_token=token,
+    )
+
+
+def _gateway(
+    settings: Settings,
+    token: str,
+    store: Engine,
+    coordinator: ASGIApp,
+    monitor: ASGIApp,
+    doors: Mapping[str, ASGIApp],
+) -> ASGIApp:
+    own = gateway.settings.Settings(
+        database_url=settings.hub_url, internal_token=token, coordinator_url="", monitor_url=""
+    )
+    return gateway.app.create_app(own, store, coordinator=coordinator, monitor=monitor, connectors=doors)
