@@ -1,0 +1,1 @@
+"""Throughline connector for CRM systems."""

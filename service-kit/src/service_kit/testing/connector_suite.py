@@ -1,0 +1,171 @@
+"""What every connector must hold. A connector's tests subclass it, beside a system that its adapter can talk to:
+
+class TestErp(ConnectorSuite):
+    connector = "erp"
+    adapters = ADAPTERS
+    examples = {"erp.create-sales-order": {...}, "erp.cancel-sales-order": ...}   # inputs of creates
+
+    @pytest.fixture
+    def system(self, sandbox: Sandbox) -> System: ...
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+
+from service_kit import expressions
+from service_kit.catalogue import Catalogue, Effect, Operation
+from service_kit.connector.call import AdapterFactory
+from service_kit.connector.operations import Operations
+from service_kit.connector.process import Settings, mappings_of
+from service_kit.connector.systems import System, Systems
+from service_kit.http.contracts import contracts_folder
+from service_kit.ids import new_id
+from service_kit.messages import Command, CommandKind, Completed, Outcome, Probed, ProbeVerdict, Unavailable
+
+
+class ConnectorSuite:
+    """Subclass it; the subclass's name begins with `Test`."""
+
+    connector: ClassVar[str]
+    adapters: ClassVar[Mapping[str, AdapterFactory]]
+    examples: ClassVar[Mapping[str, Any]]
+    nowhere: ClassVar[str] = "http://127.0.0.1:9"
+
+    @pytest.fixture
+    def system(self) -> System:
+        """A system to talk to: every subclass gives its own."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def catalogue(self) -> Catalogue:
+        """The connector's part of the catalogue."""
+        return Catalogue.load(contracts_folder()).of(self.connector)
+
+    @pytest.fixture
+    def operations(self, catalogue: Catalogue, system: System) -> Iterator[Operations]:
+        """The operations on `system`."""
+        operations = self._operations(catalogue, system)
+        yield operations
+        operations.close()
+
+    def test_every_operation_of_the_catalogue_has_its_method(self, catalogue: Catalogue, system: System) -> None:
+        """And every declared probe."""
+        adapter = self.adapters[system.adapter](system, mappings_of(Settings("", ""), system.adapter, self.adapters))
+        wanted = [operation.method for operation in catalogue.values()]
+        wanted += [f"probe_{operation.method}" for operation in catalogue.values() if operation.probe]
+
+        missing = [method for method in wanted if not callable(getattr(adapter, method, None))]
+
+        assert not missing
+
+    def test_every_create_declares_a_probe_and_an_undo(self, catalogue: Catalogue) -> None:
+        """Without them a lost answer needs a person."""
+        creates = [operation for operation in catalogue.values() if operation.effect is Effect.CREATE]
+
+        assert [operation.name for operation in creates if not (operation.probe and operation.undo)] == []
+
+    def test_all_mappings_compile(self, system: System) -> None:
+        """Those of the package."""
+        mappings_of(Settings("", ""), system.adapter, self.adapters)
+
+    def test_a_create_is_found_by_its_key_until_it_is_undone(
+        self, operations: Operations, catalogue: Catalogue, system: System
+    ) -> None:
+        """Create, probe, undo, undo again, probe."""
+        for name in self._creates(catalogue):
+            operation = catalogue[name]
+            create = self._command(name, system, self.examples[name])
+
+            done = operations.execute(create)
+            found = operations.probe(create, settled=True)
+            undone = self._undo(operations, catalogue, system, operation, create, done)
+            after = operations.probe(create, settled=True)
+
+            assert isinstance(done, Completed), f"{name}: {done}"
+            self._check_output(operation, done)
+            assert isinstance(found, Probed), f"{name}: {found}"
+            assert (found.verdict, found.references) == (ProbeVerdict.APPLIED, done.references)
+            assert all(isinstance(outcome, Completed) for outcome in undone), f"{name}: {undone}"
+            assert isinstance(after, Probed), f"{name}: {after}"
+            assert after.verdict is ProbeVerdict.ABSENT, f"{name}: an undone document still counts"
+
+    def test_a_create_that_may_have_happened_is_not_done_twice(
+        self, operations: Operations, catalogue: Catalogue, system: System
+    ) -> None:
+        """`verify` probes before it sends."""
+        for name in self._creates(catalogue):
+            create = self._command(name, system, self.examples[name])
+            first = operations.execute(create)
+
+            again = operations.execute(msgspec.structs.replace(create, verify=True))
+
+            assert isinstance(first, Completed), f"{name}: {first}"
+            assert isinstance(again, Completed), f"{name}: {again}"
+            assert again.references == first.references
+
+    def test_a_key_that_was_never_used_is_absent(
+        self, operations: Operations, catalogue: Catalogue, system: System
+    ) -> None:
+        """For every probe."""
+        for name in self._creates(catalogue):
+            found = operations.probe(self._command(name, system, self.examples[name]), settled=True)
+
+            assert isinstance(found, Probed), f"{name}: {found}"
+            assert found.verdict is ProbeVerdict.ABSENT
+
+    def test_a_system_that_is_away_is_unavailable(self, catalogue: Catalogue, system: System) -> None:
+        """Nothing was applied, and the connector knows it."""
+        operations = self._operations(catalogue, msgspec.structs.replace(system, address=self.nowhere))
+        for name, example in self.examples.items():
+            outcome = operations.execute(self._command(name, system, example))
+
+            assert isinstance(outcome, Unavailable), f"{name}: {outcome}"
+
+    def _operations(self, catalogue: Catalogue, system: System) -> Operations:
+        systems = Systems(self.connector, systems={system.name: system})
+        return Operations(
+            catalogue, systems, self.adapters, lambda name: mappings_of(Settings("", ""), name, self.adapters)
+        )
+
+    def _creates(self, catalogue: Catalogue) -> list[str]:
+        return [name for name in self.examples if catalogue[name].effect is Effect.CREATE and catalogue[name].probe]
+
+    def _command(self, operation: str, system: System, input_: Any) -> Command:
+        return Command(
+            id=new_id(),
+            kind=CommandKind.EXECUTE,
+            instance="suite",
+            step=1,
+            attempt=1,
+            operation=operation,
+            system=system.name,
+            hub_key=new_id()[:12].upper(),
+            reply_to="nowhere",
+            input=input_,
+        )
+
+    def _undo(
+        self,
+        operations: Operations,
+        catalogue: Catalogue,
+        system: System,
+        operation: Operation,
+        create: Command,
+        done: Outcome,
+    ) -> list[Outcome]:
+        if operation.undo is None or not isinstance(done, Completed):
+            return []
+        value: Any = {"input": create.input, "output": done.output, "references": done.references}
+        if operation.undo.input is not None:
+            value = expressions.compile(operation.undo.input)(value)
+        command = self._command(operation.undo.operation, system, value)
+        again = self._command(operation.undo.operation, system, value)
+        return [operations.execute(command), operations.execute(again)]
+
+    def _check_output(self, operation: Operation, done: Completed) -> None:
+        if operation.output_schema is not None:
+            Draft202012Validator(operation.output_schema).validate(done.output)
