@@ -25,6 +25,7 @@ from sqlalchemy import Engine, make_url, text
 from bench.processes import Service, cpu_seconds, named
 from saga_coordinator.coordinator import create_coordinator, parser
 from saga_coordinator.engine import inputs as i
+from saga_coordinator.lanes import lane_queues
 from saga_coordinator.settings import Settings
 from saga_coordinator.wire import input_event
 from service_kit import broker as brokers
@@ -33,8 +34,10 @@ from service_kit.database import open_engine
 from service_kit.testing.memory import MemoryBroker
 
 HERE = Path(__file__).parent
+LANES = 8
 ORDER = {"order": {"id": "SO-1", "customer": "10100001", "lines": [{"material": "MAT-100", "quantity": "5"}] * 3}}
 TOKEN = uuid.uuid4().hex
+QUEUES = f"bench-{uuid.uuid4().hex[:8]}."
 
 
 def main() -> int:
@@ -57,6 +60,11 @@ def _options() -> argparse.Namespace:
     return options.parse_args()
 
 
+def _broker_url() -> str:
+    """The broker, with queues of this run's own that vanish when nobody uses them any more."""
+    return f"{os.environ['AMQP_URL']}?prefix={QUEUES}&expires=600"
+
+
 @contextmanager
 def _database(name: str) -> Iterator[str]:
     admin = os.environ["DATABASE_URL"]
@@ -75,7 +83,7 @@ def _services(urls: dict[str, str], logs: Path) -> list[AbstractContextManager[S
     systems = logs / "systems.yaml"
     systems.write_text("systems:\n  noop: {connector: noop, adapter: noop, address: 'http://127.0.0.1:1'}\n")
     common = {
-        "BROKER_URL": os.environ["AMQP_URL"],
+        "BROKER_URL": _broker_url(),
         "CONTRACTS": str(HERE / "contracts"),
         "OPENAPI_DIR": str(HERE / "contracts"),
         "SYSTEMS_FILE": str(systems),
@@ -130,7 +138,7 @@ class Load:
             i.Start(id="s", instance=uuid.uuid4().hex, process="five", version=1, variables=ORDER) for _ in range(count)
         ]
         now = time.time() * 1000
-        self.broker.publish([input_event(input_, 8) for input_ in inputs])
+        self.broker.publish([input_event(input_, LANES) for input_ in inputs])
         self.started |= {input_.instance: now for input_ in inputs}
 
     def ended(self) -> int:
@@ -147,7 +155,8 @@ class Load:
 
 
 def _measure(options: argparse.Namespace, url: str, services: list[Service]) -> dict[str, object]:
-    broker = brokers.connect(os.environ["AMQP_URL"], name="bench")
+    broker = brokers.connect(_broker_url(), name="bench")
+    broker.declare(lane_queues(LANES))
     store = open_engine(url)
     _deploy(url, store, services)
     load = Load(broker, store, services)

@@ -15,7 +15,9 @@ from typing import Any, Protocol
 import requests
 import yaml
 
+from gateway.store import ensure_admin_key
 from sandbox.testing import SandboxProcess
+from service_kit.database import migrate, open_engine
 
 ROOT = Path(__file__).parent.parent
 ORDER_TO_DELIVERY = ROOT / "processes" / "order-to-delivery" / "order-to-delivery.bpmn"
@@ -224,11 +226,7 @@ class ServicesHub:
 
 
 def _admin_key(database_url: str) -> str:
-    from gateway.store import connect, ensure_admin_key
-
-    from service_kit.database import migrate
-
-    engine = connect(database_url)
+    engine = open_engine(database_url)
     migrate(engine, "gateway")
     key = ensure_admin_key(engine)
     engine.dispose()

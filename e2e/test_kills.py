@@ -1,4 +1,4 @@
-"""SIGKILL at random moments while commands are in flight: nothing is lost, nothing is done twice, undone when it must be."""
+"""SIGKILL at random moments while commands are in flight: nothing is lost, nothing is done twice."""
 
 import pytest
 

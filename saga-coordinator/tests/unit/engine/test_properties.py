@@ -25,7 +25,7 @@ def run(process_seed: int, world_seed: int, *, moves: int = 60, cancel: bool = F
     for move in range(moves):
         if case.live.ended or not world.step():
             break
-        if cancel and move == world_seed % 13 and not case.live.ended and case.live.stopping is None:
+        if cancel and move == world_seed % 13 and case.live.stopping is None and case.live.status != "completed":
             case.cancel(undo=world_seed % 2 == 0)
     world.drain()
     return case, world

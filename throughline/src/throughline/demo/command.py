@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -108,16 +109,16 @@ def _clock(began: float) -> str:
 def _audited(
     client: Client, sandbox: SandboxProcess, ended: list[tuple[Scenario, str, dict[str, Any]]]
 ) -> tuple[list[Result], list[str]]:
-    sys.path.insert(0, str(checkout() / "e2e"))  # the auditor belongs to the tests and is no distribution
-    from auditor import check_exactly_once, check_expected, effects, fetch_books
+    sys.path.insert(0, str(checkout()))  # the auditor belongs to the tests and is no distribution
+    auditor = import_module("e2e.auditor")
 
-    books = fetch_books(sandbox.admin_url)
+    books = auditor.fetch_books(sandbox.admin_url)
     results = [
-        result(scenario, order, instance, client.timeline(instance["id"]), effects(books, order).as_json())
+        result(scenario, order, instance, client.timeline(instance["id"]), auditor.effects(books, order).as_json())
         for scenario, order, instance in ended
     ]
     expected = {row.business_key: "completed" if row.status == "completed" else "undone" for row in results}
-    findings = [*check_exactly_once(books), *check_expected(books, expected)]
+    findings = [*auditor.check_exactly_once(books), *auditor.check_expected(books, expected)]
     return results, [str(finding) for finding in findings]
 
 

@@ -1,0 +1,1 @@
+"""Throughline command line and embedded mode."""
