@@ -101,33 +101,44 @@ def finish(turn: Turn, scope_id: int) -> None:
 
 def _start(turn: Turn, start: i.Start) -> bool:
     process = turn.process
-    element_id = start.element or _only_none_start(process)
-    element = process.elements.get(element_id)
-    if element is None or element.kind is not Kind.START_EVENT or element.parent != process.id:
-        raise IllegalInput("UNKNOWN_ELEMENT", f"{element_id} is not a start event of {process.id}")
+    begins = (start.element,) if start.element else _unnamed_start(process)
+    outputs = _start_outputs(process, begins)
     variables = dict(start.variables)
     if start.payload is not None:
-        variables |= _payload_variables(turn, element.task.outputs if element.task else (), start.payload)
+        variables |= _payload_variables(turn, outputs, start.payload)
     turn.emit(
         f.InstanceStarted(
             process=process.id,
             version=process.version,
-            element=element_id,
+            element=begins[0],
             variables=variables,
             business_key=start.business_key or _business_key(turn, variables),
             by=start.by,
             digest=start.digest,
         )
     )
-    turn.start(element_id, ROOT)
+    for element in begins:
+        turn.start(element, ROOT)
     return True
 
 
-def _only_none_start(process: Process) -> str:
-    starts = [s for s in process.body.starts if _trigger(process, s) is Trigger.NONE]
-    if len(starts) != 1:
-        raise IllegalInput("UNKNOWN_ELEMENT", f"{process.id} has {len(starts)} none start events: name one")
-    return starts[0]
+def _unnamed_start(process: Process) -> tuple[str, ...]:
+    """The only none start event; without start events, everything to which nothing leads (BPMN 2.0, 13.3.4)."""
+    starts = process.body.starts
+    if starts and all(process.elements[s].kind is not Kind.START_EVENT for s in starts):
+        return starts
+    plain = tuple(s for s in starts if _trigger(process, s) is Trigger.NONE)
+    if len(plain) != 1:
+        raise IllegalInput("UNKNOWN_ELEMENT", f"{process.id} has {len(plain)} none start events: name one")
+    return plain
+
+
+def _start_outputs(process: Process, begins: tuple[str, ...]) -> tuple[Any, ...]:
+    """The mappings of the start event. Raises `IllegalInput` for an element that begins nothing."""
+    element = process.elements.get(begins[0])
+    if element is None or element.parent != process.id or begins[0] not in process.body.starts:
+        raise IllegalInput("UNKNOWN_ELEMENT", f"{begins[0]} is not a start event of {process.id}")
+    return element.task.outputs if element.task and element.kind is Kind.START_EVENT else ()
 
 
 def _trigger(process: Process, element_id: str) -> Trigger:

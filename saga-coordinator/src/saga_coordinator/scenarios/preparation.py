@@ -1,0 +1,78 @@
+"""A process made ready for one scenario: held activities wait, choices replace conditions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from saga_coordinator.engine.process import Element, Flow, Kind, Process, Task, Unevaluable
+from saga_coordinator.scenarios.language import Scenario
+
+_BY_THEMSELVES = {Kind.TASK, Kind.MANUAL_TASK, Kind.SCRIPT_TASK}
+
+
+class Choice:
+    """What a scenario chooses at one split, visit by visit. Conditions are asked in file order: the first of them
+    begins a visit."""
+
+    def __init__(self, gateway: str, visits: list[list[str]]) -> None:
+        self.gateway = gateway
+        self._visits = iter(visits)
+        self._now: list[str] | None = None
+
+    def begin(self) -> None:
+        """A token has come. Raises `Unevaluable` where the scenario says nothing (any more)."""
+        self._now = next(self._visits, None)
+        if self._now is None:
+            raise Unevaluable(f"nothing is chosen for this visit of {self.gateway}")
+
+    def takes(self, flow: str) -> bool:
+        """Whether this visit's token goes along the flow."""
+        return self._now is not None and flow in self._now
+
+
+class Chosen:
+    """A flow's condition as the scenario chooses it."""
+
+    def __init__(self, choice: Choice, flow: str, first: bool) -> None:
+        self.source = f"chosen: {flow}"
+        self._choice, self._flow, self._first = choice, flow, first
+
+    def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> bool:
+        """Whether the flow is chosen for this visit."""
+        if self._first:
+            self._choice.begin()
+        return self._choice.takes(self._flow)
+
+
+def prepare(process: Process, scenario: Scenario) -> Process:
+    """The process as the scenario's engine sees it."""
+    answered = scenario.answered_as_system
+    elements = {
+        id_: _held(element) if _waits(element, scenario, answered) else element
+        for id_, element in process.elements.items()
+    }
+    flows = dict(process.flows)
+    for gateway, visits in scenario.choices.items():
+        if gateway in elements:
+            flows.update(_chosen(elements[gateway], flows, Choice(gateway, visits)))
+    return msgspec.structs.replace(process, elements=elements, flows=flows)
+
+
+def _waits(element: Element, scenario: Scenario, answered: frozenset[str]) -> bool:
+    if element.kind in _BY_THEMSELVES:
+        return scenario.holds(element.id) or element.id in answered
+    return element.kind is Kind.USER_TASK and element.id in answered
+
+
+def _held(element: Element) -> Element:
+    """A step that waits for an answer, and that every outcome can be given: a service task without an operation."""
+    task = element.task or Task()
+    return msgspec.structs.replace(element, kind=Kind.SERVICE_TASK, task=msgspec.structs.replace(task, operation=None))
+
+
+def _chosen(gateway: Element, flows: dict[str, Flow], choice: Choice) -> dict[str, Flow]:
+    asked = [flow for flow in gateway.outgoing if flow != gateway.default]
+    return {
+        flow: msgspec.structs.replace(flows[flow], condition=Chosen(choice, flow, flow == asked[0])) for flow in asked
+    }

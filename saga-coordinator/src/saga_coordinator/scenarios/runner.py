@@ -1,0 +1,155 @@
+"""Runs scenario files: every scenario gives one result, whatever happens to it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from saga_coordinator import bpmn
+from saga_coordinator.engine import IllegalInput
+from saga_coordinator.engine.process import Expression, Process
+from saga_coordinator.scenarios import event_verbs, language, verbs
+from saga_coordinator.scenarios.expectations import Unexpected, check
+from saga_coordinator.scenarios.language import BadScenario, Scenario
+from saga_coordinator.scenarios.observations import Observed, flows_taken, observe
+from saga_coordinator.scenarios.preparation import prepare
+from saga_coordinator.scenarios.run import CannotDo, ReplayDiffers, Run
+from saga_coordinator.scenarios.world import settle
+from service_kit import catalogue as kit
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one scenario went. `process` is the BPMN file; `reached` are the elements and flows that tokens came to."""
+
+    file: Path
+    name: str
+    ok: bool
+    reason: str = ""
+    skipped: bool = False
+    actual: Observed = field(default_factory=Observed)
+    process: Path | None = None
+    process_id: str | None = None
+    reached: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs scenarios with one compiler and (where there is one) a catalogue; parses every process once."""
+
+    compile: Callable[[str], Expression]
+    catalogue: Mapping[str, kit.Operation] | None = None
+    _parsed: dict[tuple[Path, str | None], Process | bpmn.Refused] = field(default_factory=dict)
+
+    def run(self, path: Path) -> Iterator[Result]:
+        """The results of a file's scenarios, in order."""
+        try:
+            scenarios = language.read(path)
+        except BadScenario as error:
+            yield Result(path, "", ok=False, reason=str(error))
+            return
+        for scenario in scenarios:
+            yield self._one(path, scenario)
+
+    def parse(self, file: Path, process_id: str | None) -> Process:
+        """A process as scenarios see it. Raises `Refused` or `BadScenario`."""
+        known = self._parsed.get((file, process_id))
+        if known is None:
+            known = self._parsed[(file, process_id)] = self._parse(file, process_id)
+        if isinstance(known, bpmn.Refused):
+            raise known
+        return known
+
+    def _parse(self, file: Path, process_id: str | None) -> Process | bpmn.Refused:
+        try:
+            xml = file.read_bytes()
+        except OSError as error:
+            raise BadScenario(f"{file.name} cannot be read: {error.strerror}") from error
+        try:
+            return bpmn.parse(xml, catalogue=self.catalogue, compile=self.compile, process_id=process_id, tolerant=True)
+        except bpmn.Refused as refused:
+            return refused
+
+    def _one(self, path: Path, scenario: Scenario) -> Result:
+        if scenario.skip:
+            return Result(path, scenario.name, ok=True, reason=scenario.skip, skipped=True)
+        file, process_id = _main_process(path, scenario)
+        try:
+            process = self.parse(file, process_id)
+        except bpmn.Refused as refused:
+            reason = _refusal(scenario, refused)
+            return Result(path, scenario.name, ok=not reason, reason=reason, process=file, process_id=process_id)
+        except BadScenario as error:
+            return Result(path, scenario.name, ok=False, reason=str(error))
+        run = Run(prepare(process, scenario), scenario)
+        reason = _play(run)
+        return Result(
+            path,
+            scenario.name,
+            ok=not reason,
+            reason=reason,
+            actual=observe(run),
+            process=file,
+            process_id=process.id,
+            reached=frozenset(observe(run).entered) | flows_taken(run),
+        )
+
+
+def _main_process(path: Path, scenario: Scenario) -> tuple[Path, str | None]:
+    """`file.bpmn#id`; the scenario's `start.process` may name another one of several."""
+    wanted = scenario.start.process if scenario.start is not None else None
+    references = [_split(reference) for reference in scenario.processes]
+    file, process_id = references[0]
+    if wanted is not None:
+        name, id_ = _split(wanted)
+        named = [(f, i) for f, i in references if f == name or i == wanted]
+        file, process_id = (named[0][0], id_ or named[0][1]) if named else (file, wanted)
+    return path.parent / file, process_id
+
+
+def _split(reference: str) -> tuple[str, str | None]:
+    file, _, process_id = reference.partition("#")
+    return file, process_id or None
+
+
+def _play(run: Run) -> str:
+    """Play the scenario; the reason why it failed, or nothing."""
+    where = "start"
+    try:
+        if run.scenario.start is not None:
+            start = run.scenario.start
+            event_verbs.begin(run, start.event, start.payload, variables=start.variables, business_key=start.key)
+            settle(run)
+        for number, action in enumerate(run.scenario.steps, 1):
+            where = f"step {number} ({action.verb} {_short(action.subject)})"
+            verbs.perform(run, action)
+        where = "at the end"
+        run.check_replay()
+        check(run, run.scenario.expect)
+    except (CannotDo, BadScenario, IllegalInput, Unexpected, ReplayDiffers) as error:
+        return f"{where}: {error}"
+    return ""
+
+
+def _short(subject: Any) -> str:
+    text = subject if isinstance(subject, str) else ", ".join(subject) if isinstance(subject, dict) else str(subject)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _refusal(scenario: Scenario, refused: bpmn.Refused) -> str:
+    """Why a refusal is not the one that the scenario expects; nothing where it is."""
+    expected = scenario.expect.get("rejected")
+    told = "\n".join(f"    line {f.line}: {f.element}: {f.message} ({f.rule})" for f in refused.findings)
+    if expected is None:
+        return f"the process is refused:\n{told}"
+    if expected == "any":
+        return ""
+    wanted = expected if isinstance(expected, list) else [expected]
+    missing = [entry for entry in wanted if not any(_fits(entry, finding) for finding in refused.findings)]
+    return f"rejected: {', '.join(map(str, missing))} is not among the findings:\n{told}" if missing else ""
+
+
+def _fits(entry: Any, finding: bpmn.Finding) -> bool:
+    return isinstance(entry, dict) and all(
+        str(getattr(finding, name, None)) == str(entry[name]) for name in ("element", "rule", "line") if name in entry
+    )
