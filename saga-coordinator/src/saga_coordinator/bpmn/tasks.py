@@ -13,6 +13,7 @@ from saga_coordinator.engine.process import (
     Expression,
     FieldMapping,
     Kind,
+    Lock,
     Operation,
     Retry,
     StepClass,
@@ -41,6 +42,7 @@ def read(part: Part, context: Context) -> Task:
         step_class=_step_class(part, known, undo is not None, context),
         timeout=_timeout(part, context),
         undo=undo,
+        lock=_lock(part, context),
         script=script,
         result=result,
         assignee=assignee,
@@ -186,6 +188,19 @@ def _retry(part: Part, context: Context) -> Retry:
         ceiling=max(_pause(part, node, "max", context) or standard.ceiling, first),
         factor=_number(part, node, "factor", standard.factor, context),
     )
+
+
+def _lock(part: Part, context: Context) -> Lock | None:
+    node = next(part.extension("lock"), None)
+    if node is None:
+        return None
+    key, patience = node.get("key") or "", node.get("patience")
+    if not key.strip():
+        context.findings.add(Rule.BAD_EXTENSION, part.id, node.line, "tl:lock needs a key")
+        return None
+    expression = context.expression(key, part.id, node.line)
+    waits = timers.milliseconds(patience, part.id, node.line, "tl:lock patience", context) if patience else None
+    return Lock(expression, waits) if waits else Lock(expression)
 
 
 def _pause(part: Part, node: Node, attribute: str, context: Context) -> int | None:

@@ -13,13 +13,14 @@ PLACES: dict[str, frozenset[Kind]] = {
     "operation": OPERATION_TASKS,
     "retry": OPERATION_TASKS,
     "undo": OPERATION_TASKS,
+    "lock": OPERATION_TASKS | {Kind.USER_TASK},
     "input": ACTIVITIES | _THROWING,
     "output": ACTIVITIES | _CATCHING,
     "correlation": frozenset({Kind.RECEIVE_TASK} | _CATCHING),
     "start": frozenset({Kind.START_EVENT}),
     "script": frozenset({Kind.SCRIPT_TASK}),
 }
-_ONCE = frozenset({"operation", "retry", "undo", "correlation", "start", "script"})
+_ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script"})
 
 
 def check(diagram: Diagram, context: Context) -> None:

@@ -13,9 +13,10 @@ from saga_coordinator.engine.commands import again, probe, wake
 from saga_coordinator.engine.elements import catch_event, enter, event_gateway, sub_process
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.interrupting import interrupt
+from saga_coordinator.engine.locking import granted, timed_out
 from saga_coordinator.engine.outcomes import reply, unknown
 from saga_coordinator.engine.process import Kind, Process, Trigger
-from saga_coordinator.engine.recovery import conclude, proceed, stop, undone
+from saga_coordinator.engine.recovery import conclude, end, proceed, stop, undone
 from saga_coordinator.engine.resuming import check, resume
 from saga_coordinator.engine.state import BUSY, ROOT, InstanceState, Phase, Step, Timer
 from saga_coordinator.engine.throwing import fire_boundary
@@ -82,7 +83,7 @@ def finish(turn: Turn, scope_id: int) -> None:
     """Nothing is left in the scope."""
     if scope_id == ROOT:
         if turn.state.stopping is None and not turn.state.compensations and not turn.state.ended:
-            turn.emit(f.StatusChanged(status="completed"))
+            end(turn, "completed")
         return
     scope = turn.state.scopes[scope_id]
     owner = turn.state.steps[scope.step]
@@ -182,6 +183,8 @@ def _timer_due(turn: Turn, due: i.TimerDue) -> bool:
         again(turn, step)
     elif timer.purpose == "probe":
         probe(turn, step)
+    elif timer.purpose == "lock":
+        timed_out(turn, step.id)
     else:
         _fire(turn, step, timer.element or "", None)
         _repeat(turn, timer)
@@ -287,6 +290,19 @@ def _choose_flows(turn: Turn, choice: i.ChooseFlows) -> bool:
     return True
 
 
+def _locks_granted(turn: Turn, grant: i.LocksGranted) -> bool:
+    if granted(turn, grant.step):
+        enter(turn, grant.step)
+    return True
+
+
+def _locks_busy(turn: Turn, busy: i.LocksBusy) -> bool:
+    request = turn.state.locks.get(busy.step)
+    if request is not None and not request.taken:
+        turn.emit(f.LocksBusy(step=busy.step, holders=busy.holders))
+    return True
+
+
 def _nudge(turn: Turn, nudge: i.Nudge) -> bool:
     """A command without a reply past its time has an unknown outcome."""
     for step in list(turn.state.steps.values()):
@@ -305,5 +321,7 @@ _INPUTS: dict[type, Callable[[Turn, Any], bool]] = {
     i.Retry: _retry,
     i.Cancel: _cancel,
     i.ChooseFlows: _choose_flows,
+    i.LocksGranted: _locks_granted,
+    i.LocksBusy: _locks_busy,
     i.Nudge: _nudge,
 }

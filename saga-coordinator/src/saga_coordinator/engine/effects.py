@@ -42,6 +42,25 @@ class CloseSubscription(msgspec.Struct, frozen=True):
     subscription: int
 
 
+class RequestLocks(msgspec.Struct, frozen=True):
+    """Queue up for these locks (sorted) on behalf of the step."""
+
+    step: int
+    names: list[str]
+
+
+class ConfirmLocks(msgspec.Struct, frozen=True):
+    """The instance knows that the step has its locks."""
+
+    step: int
+
+
+class ReleaseLocks(msgspec.Struct, frozen=True):
+    """Give up the step's locks, or its place in their queues."""
+
+    step: int
+
+
 class SetStatus(msgspec.Struct, frozen=True):
     """The instance has this status now; `final` ones never change again."""
 
@@ -49,7 +68,17 @@ class SetStatus(msgspec.Struct, frozen=True):
     final: bool
 
 
-Effect = SendCommand | SetTimer | ClearTimer | OpenSubscription | CloseSubscription | SetStatus
+Effect = (
+    SendCommand
+    | SetTimer
+    | ClearTimer
+    | OpenSubscription
+    | CloseSubscription
+    | RequestLocks
+    | ConfirmLocks
+    | ReleaseLocks
+    | SetStatus
+)
 
 
 def effects(fact: f.Fact) -> Effect | None:
@@ -65,6 +94,12 @@ def effects(fact: f.Fact) -> Effect | None:
             return OpenSubscription(subscription, name, key)
         case f.Unsubscribed(subscription=subscription):
             return CloseSubscription(subscription)
+        case f.LocksRequested(step=step, names=names):
+            return RequestLocks(step, names)
+        case f.LocksTaken(step=step):
+            return ConfirmLocks(step)
+        case f.LocksReleased(step=step):
+            return ReleaseLocks(step)
         case f.StatusChanged(status=status):
             return SetStatus(status, status in FINAL)
     return None

@@ -12,6 +12,7 @@ from saga_coordinator.engine.state import (
     Compensation,
     Effect,
     InstanceState,
+    LockRequest,
     Phase,
     Scope,
     Step,
@@ -284,6 +285,25 @@ def _late_effect_found(state: InstanceState, fact: f.LateEffectFound) -> None:
     state.absents.pop(fact.command, None)
 
 
+def _locks_requested(state: InstanceState, fact: f.LocksRequested) -> None:
+    state.locks[fact.step] = LockRequest(step=fact.step, names=tuple(fact.names))
+
+
+def _locks_busy(state: InstanceState, fact: f.LocksBusy) -> None:
+    request = state.locks.get(fact.step)
+    if request is not None:
+        state.locks[fact.step] = replace(request, holders=fact.holders)
+
+
+def _locks_taken(state: InstanceState, fact: f.LocksTaken) -> None:
+    state.locks[fact.step] = LockRequest(step=fact.step, names=tuple(fact.names), taken=True)
+    _set(state, fact.step, phase=Phase.ENTERED, waits_for=None)
+
+
+def _locks_released(state: InstanceState, fact: f.LocksReleased) -> None:
+    state.locks.pop(fact.step, None)
+
+
 def _nothing(state: InstanceState, fact: f.Fact) -> None:
     """The fact is told for people; it changes nothing that is decided on."""
 
@@ -315,6 +335,10 @@ _APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.TimerCleared: _timer_cleared,
     f.Subscribed: _subscribed,
     f.Unsubscribed: _unsubscribed,
+    f.LocksRequested: _locks_requested,
+    f.LocksBusy: _locks_busy,
+    f.LocksTaken: _locks_taken,
+    f.LocksReleased: _locks_released,
     f.ErrorThrown: _nothing,
     f.IncidentRaised: _incident_raised,
     f.IncidentResolved: _incident_resolved,

@@ -109,7 +109,8 @@ class ScopeClosed(_Fact, frozen=True, kw_only=True, tag="scope-closed"):
 
 
 class StepWaiting(_Fact, frozen=True, kw_only=True, tag="step-waiting"):
-    """The step rests until something happens: `waits_for` is person, message, timer, event, tokens or choice."""
+    """The step rests until something happens: `waits_for` is person, message, timer, event, tokens,
+    lock or choice."""
 
     step: int
     waits_for: str
@@ -284,6 +285,37 @@ class Unsubscribed(_Fact, frozen=True, kw_only=True, tag="unsubscribed"):
     fired: bool = False
 
 
+# -- semantic locks
+
+
+class LocksRequested(_Fact, frozen=True, kw_only=True, tag="locks-requested"):
+    """The step wants to hold these locks (sorted) before it begins; first come, first served."""
+
+    step: int
+    names: list[str]
+
+
+class LocksBusy(_Fact, frozen=True, kw_only=True, tag="locks-busy"):
+    """Who holds what the step waits for: instances by lock name."""
+
+    step: int
+    holders: dict[str, str]
+
+
+class LocksTaken(_Fact, frozen=True, kw_only=True, tag="locks-taken"):
+    """The instance holds these locks from now on, until it ends or the step's effect is undone."""
+
+    step: int
+    names: list[str]
+
+
+class LocksReleased(_Fact, frozen=True, kw_only=True, tag="locks-released"):
+    """The step's locks, or its request for them, are given up."""
+
+    step: int
+    names: list[str]
+
+
 # -- errors, incidents, people
 
 
@@ -400,6 +432,10 @@ Fact = (
     | TimerCleared
     | Subscribed
     | Unsubscribed
+    | LocksRequested
+    | LocksBusy
+    | LocksTaken
+    | LocksReleased
     | ErrorThrown
     | IncidentRaised
     | IncidentResolved

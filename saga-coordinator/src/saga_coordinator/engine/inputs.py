@@ -134,10 +134,35 @@ class ChooseFlows(_Input, frozen=True, kw_only=True, tag="choose-flows"):
     by: str | None = None
 
 
+class LocksGranted(_Input, frozen=True, kw_only=True, tag="locks-granted"):
+    """The store gave the step every lock that it asked for."""
+
+    step: int
+
+
+class LocksBusy(_Input, frozen=True, kw_only=True, tag="locks-busy"):
+    """Some of the locks that the step asked for are held: `holders` are instances by lock name."""
+
+    step: int
+    holders: dict[str, str]
+
+
 class Nudge(_Input, frozen=True, kw_only=True, tag="nudge"):
     """The sweep: look for commands without a reply past their time."""
 
 
-Input = Start | Reply | TimerDue | MessageArrived | CompleteStep | Retry | Cancel | ChooseFlows | Nudge
+Input = (
+    Start
+    | Reply
+    | TimerDue
+    | MessageArrived
+    | CompleteStep
+    | Retry
+    | Cancel
+    | ChooseFlows
+    | LocksGranted
+    | LocksBusy
+    | Nudge
+)
 
 INPUT_TYPE = "throughline.input.v1"

@@ -7,6 +7,7 @@ outcome is known and its effect is registered for undo (DESIGN 7).
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import completion
 from saga_coordinator.engine.commands import probe
+from saga_coordinator.engine.locking import release
 from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.engine.turn import Turn
 from saga_coordinator.engine.waiting import disarm
@@ -26,6 +27,8 @@ def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
     else:
         _keep_known_effect(turn, step)
         _drop(turn, step, by)
+        if not any(effect.step == step_id for effect in turn.state.log.values()):
+            release(turn, step_id)
 
 
 def interrupt_scope(turn: Turn, scope_id: int, by: str | None = None) -> None:

@@ -69,7 +69,7 @@ class Expression(Protocol):
         """Its text."""
 
     def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> Any:
-        """Evaluate on `data`; undefined is None. `bindings` become `$name`; `now` is the input's time (ISO 8601)."""
+        """Evaluate on `data`; undefined is None. `bindings` become `$name`; `now` is the input's time (ms)."""
 
 
 class FieldMapping(msgspec.Struct, frozen=True):
@@ -140,6 +140,14 @@ class Undo(msgspec.Struct, frozen=True):
     inputs: tuple[FieldMapping, ...] = ()
 
 
+class Lock(msgspec.Struct, frozen=True):
+    """A semantic lock: `key` gives the name of a business object (`so:4500012`) or a list of names; `patience` is how
+    long (ms) the step waits for it before a person is asked."""
+
+    key: Expression
+    patience: int = 3_600_000
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Execution details of an activity."""
 
@@ -150,6 +158,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     step_class: StepClass = StepClass.COMPENSATABLE
     timeout: int | None = None
     undo: Undo | None = None
+    lock: Lock | None = None
     script: Expression | None = None
     result: str = ""
     assignee: Expression | None = None

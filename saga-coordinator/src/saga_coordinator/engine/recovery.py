@@ -11,6 +11,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.commands import execute
 from saga_coordinator.engine.incidents import CANNOT_UNDO, raise_incident
 from saga_coordinator.engine.interrupting import interrupt_scope
+from saga_coordinator.engine.locking import release, release_all
 from saga_coordinator.engine.process import Operation
 from saga_coordinator.engine.state import ROOT, Compensation, InstanceState
 from saga_coordinator.engine.turn import Turn
@@ -56,8 +57,14 @@ def conclude(turn: Turn) -> bool:
     if orders:
         start_walk(turn, orders, stopping.reason)
     else:
-        turn.emit(f.StatusChanged(status=stopping.then))
+        end(turn, stopping.then)
     return True
+
+
+def end(turn: Turn, status: str) -> None:
+    """The instance takes its final status and gives up what it held."""
+    turn.emit(f.StatusChanged(status=status))
+    release_all(turn)
 
 
 def start_walk(turn: Turn, orders: list[int], reason: str = "") -> None:
@@ -95,6 +102,7 @@ def undone(turn: Turn, step_id: int) -> None:
     """The undo step did its work."""
     step = turn.state.steps[step_id]
     turn.emit(f.Undone(order=step.undo_of, element=step.element, step=step_id))
+    release(turn, turn.state.log[step.undo_of].step)
     turn.check(ROOT)
 
 

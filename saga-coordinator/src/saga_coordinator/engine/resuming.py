@@ -5,7 +5,7 @@ from collections.abc import Callable
 from saga_coordinator.engine import commands
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.activities import complete, map_output, move_on
+from saga_coordinator.engine.activities import complete, map_output, move_on, task_of
 from saga_coordinator.engine.elements import enter
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.incidents import UNKNOWN_OUTCOME
@@ -65,6 +65,13 @@ def _route(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -
     move_on(turn, step.id)
 
 
+def _lock(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    """Wait once more; the place in the queue was kept."""
+    lock = task_of(turn.element(step)).lock
+    turn.emit(f.StepWaiting(step=step.id, waits_for="lock"))
+    commands.wake(turn, turn.state.steps[step.id], "lock", turn.now + (lock.patience if lock else 0))
+
+
 def _undo(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
     perform(turn, step.id)
 
@@ -77,4 +84,5 @@ RESUME: dict[str, Resume] = {
     "outputs": _outputs,
     "route": _route,
     "undo": _undo,
+    "lock": _lock,
 }

@@ -138,6 +138,15 @@ class Compensation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     active: int | None = None
 
 
+class LockRequest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Locks that a step wants or (`taken`) holds. `holders`: who had them when it asked."""
+
+    step: int
+    names: tuple[str, ...]
+    taken: bool = False
+    holders: dict[str, str] = {}
+
+
 class Absent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An attempt that a probe found not applied, kept in case its reply comes after all."""
 
@@ -169,6 +178,7 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
     compensations: dict[int, Compensation] = {}
     absents: dict[str, Absent] = {}
     incidents: dict[int, None] = {}
+    locks: dict[int, LockRequest] = {}
 
     @property
     def ended(self) -> bool:
@@ -198,6 +208,7 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             compensations=self.compensations.copy(),
             absents=self.absents.copy(),
             incidents=self.incidents.copy(),
+            locks=self.locks.copy(),
         )
 
     def path(self, scope: int) -> tuple[int, ...]:

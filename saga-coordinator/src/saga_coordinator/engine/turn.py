@@ -15,7 +15,6 @@ from saga_coordinator.engine.evolve import apply
 from saga_coordinator.engine.paths import put
 from saga_coordinator.engine.process import Element, Expression, FieldMapping, Process, Unevaluable
 from saga_coordinator.engine.state import ROOT, InstanceState, Step
-from saga_coordinator.engine.times import iso
 
 MOST_MOVES = 20_000
 
@@ -122,7 +121,7 @@ class Turn:
     def evaluate(self, expression: Expression, data: Any, **bindings: Any) -> Any:
         """The value of `expression` on `data`, with `$now` bound. Raises `ExpressionFailed` or `Unevaluable`."""
         try:
-            return expression(data, {"now": iso(self.now), **bindings})
+            return expression(data, {"now": self.now, **bindings})
         except Unevaluable:
             raise
         except Exception as error:

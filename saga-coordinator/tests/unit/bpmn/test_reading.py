@@ -62,6 +62,16 @@ def test_the_step_class_follows_from_the_effect(
     assert task.step_class is expected
 
 
+def test_a_lock_has_a_key_and_a_patience(catalogue: Catalogue) -> None:
+    inside = """<tl:lock key="'so:' &amp; order.number" patience="PT5M"/>"""
+
+    task = parse(around(service("a", inside=inside), "a"), catalogue).elements["a"].task
+
+    assert task is not None
+    assert task.lock is not None
+    assert (task.lock.key.source, task.lock.patience) == ("'so:' & order.number", 300_000)
+
+
 def test_the_declared_undo_is_used_unless_the_task_names_another(catalogue: Catalogue) -> None:
     # given
     own = '<tl:undo operation="crm.set-status"><tl:input target="status" source="\'lost\'"/></tl:undo>'
@@ -369,6 +379,7 @@ CONTENT: dict[str, tuple[str, bytes, str]] = {
     "an unknown class": ("bad-extension", around(f"\n{service('a', attributes=ODD_CLASS)}{HERE}", "a"), "a"),
     "a timeout that is none": ("bad-extension", around(f"\n{service('a', attributes=ODD_TIMEOUT)}{HERE}", "a"), "a"),
     "an unknown tl element": ("bad-extension", around(f"\n{service('a', inside='<tl:magic/>')}{HERE}", "a"), "a"),
+    "a lock without a key": ("bad-extension", around(f"\n{service('a', inside='<tl:lock/>')}{HERE}", "a"), "a"),
     "two operations": ("bad-extension", around(f"\n{service('a', inside='<tl:operation/>')}{HERE}", "a"), "a"),
     "an operation on a user task": (
         "misplaced-extension",

@@ -3,6 +3,7 @@
 from saga_coordinator.engine.activities import task_of
 from saga_coordinator.engine.commands import execute
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
+from saga_coordinator.engine.locking import must_wait
 from saga_coordinator.engine.process import Operation
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm_boundary, disarm
@@ -15,6 +16,8 @@ def enter(turn: Turn, step_id: int) -> None:
     step = turn.state.steps[step_id]
     task = task_of(turn.element(step))
     try:
+        if must_wait(turn, step_id, task.lock):
+            return
         input_ = turn.mapped(task.inputs, turn.state.variables(step.scope)) if task.inputs else {}
         arm_boundary(turn, step_id)
     except ExpressionFailed as error:

@@ -3,6 +3,7 @@
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import task_of
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
+from saga_coordinator.engine.locking import must_wait
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm_boundary, disarm
 
@@ -12,6 +13,8 @@ def enter(turn: Turn, step_id: int) -> None:
     step = turn.state.steps[step_id]
     task = task_of(turn.element(step))
     try:
+        if must_wait(turn, step_id, task.lock):
+            return
         assignee = turn.evaluate(task.assignee, turn.state.variables(step.scope)) if task.assignee else None
         arm_boundary(turn, step_id)
     except ExpressionFailed as error:
