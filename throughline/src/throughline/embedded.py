@@ -105,6 +105,11 @@ class Hub:
         self._server.start()
         log.info("hub.serves", address=self.url)
 
+    @property
+    def failed(self) -> list[str]:
+        """Connectors whose worker broke: the process should end, so that somebody starts it again."""
+        return [name for name, (connector, _) in self._connectors.items() if connector.failed]
+
     def stop(self) -> None:
         """Finish what is under way and end. What was not acknowledged is taken up at the next start."""
         self._server.stop()

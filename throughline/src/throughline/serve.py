@@ -33,4 +33,6 @@ def serve(data: Path, systems_file: Path, host: str, port: int, as_json: bool) -
             click.echo(f"API {hub.url}  documentation {hub.url}/docs")
             if hub.admin_key:
                 click.echo(f"admin key {hub.admin_key} (shown this once)")
-        stopping.wait()
+        while not stopping.wait(1.0):
+            if hub.failed:
+                raise click.ClickException(f"these connectors broke (see the log): {', '.join(hub.failed)}")

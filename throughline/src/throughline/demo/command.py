@@ -16,8 +16,8 @@ from typing import Any
 import click
 import yaml
 from rich.console import Console
-from sandbox.testing import SandboxProcess
 
+from sandbox.testing import SandboxProcess
 from service_kit import logs
 from throughline.checkout import checkout
 from throughline.demo import report
@@ -90,7 +90,7 @@ def _systems(sandbox: SandboxProcess) -> dict[str, Any]:
 def _run_orders(console: Console, client: Client, sandbox: SandboxProcess) -> tuple[list[Result], list[str]]:
     process = checkout() / "processes" / "order-to-delivery" / "order-to-delivery.bpmn"
     deployed = client.deploy(process.read_bytes())
-    console.print(f"Deployed {deployed['id']} version {deployed['version']} at {client.url}")
+    console.print(f"Deployed {deployed['process']} version {deployed['version']} at {client.url}")
     began = time.monotonic()
     ended = []
     for number, scenario in enumerate(SCENARIOS, start=1):

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.testing import SandboxProcess
-
 from throughline.demo.client import FINAL, Client
 from throughline.demo.errors import DemoFailed
 from throughline.demo.scenarios import Scenario

@@ -1,5 +1,7 @@
 """What the demo shows: progress while it works, the table at the end."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -8,32 +10,37 @@ from throughline.demo.orders import Result
 
 def table(results: list[Result]) -> Table:
     """One row per order."""
-    shown = Table(title="Orders through order-to-delivery", title_justify="left")
-    shown.add_column("Order", no_wrap=True)
-    for heading in ("What happens to it", "Outcome", "Steps", "Undone", "Duration", "In the systems' own books"):
-        shown.add_column(heading)
+    shown = Table(title="Orders through order-to-delivery", title_justify="left", show_lines=True)
+    shown.add_column("Order")
+    shown.add_column("Outcome")
+    shown.add_column("Steps", justify="right")
+    shown.add_column("Undone")
+    shown.add_column("Took", justify="right", no_wrap=True)
+    shown.add_column("In the systems' own books", no_wrap=True)
     for row in results:
+        colour = "red" if row.problems else "green"
         shown.add_row(
-            row.business_key,
-            row.scenario.title,
-            f"[{'green' if not row.problems else 'red'}]{row.status}[/]",
+            f"{row.business_key}\n[dim]{row.scenario.title}[/]",
+            f"[{colour}]{row.status}[/]",
             str(row.steps),
-            ", ".join(row.undone) or "-",
+            "\n".join(row.undone) or "-",
             f"{row.seconds:.1f} s",
-            _counted(row.effects),
+            "\n".join(f"{system} {_counted(counts)}" for system, counts in row.effects.items()),
         )
     return shown
 
 
-def _counted(effects: dict[str, dict[str, object]]) -> str:
+def _counted(counts: dict[str, Any]) -> str:
+    """`1 sales order open, 1 delivery open`; what there is none of is left out."""
     parts = []
-    for system, counts in effects.items():
-        for name, count in counts.items():
-            if isinstance(count, int) and count:
-                parts.append(f"{system}: {count} {name.replace('_', ' ')}")
-            elif isinstance(count, dict):
-                parts += [f"{system}: {n} order {status}" for status, n in count.items()]
-    return "\n".join(parts)
+    for name, count in counts.items():
+        if isinstance(count, dict):
+            parts += [f"{number} order {status}" for status, number in count.items()]
+        elif count:
+            kind, _, state = name.rpartition("_")
+            singular = "delivery" if kind == "deliveries" else kind.removesuffix("s").replace("_", " ")
+            parts.append(f"{count} {singular if count == 1 else kind.replace('_', ' ')} {state}")
+    return ", ".join(parts) or "nothing"
 
 
 def problems(console: Console, results: list[Result], findings: list[str]) -> None:

@@ -1,0 +1,198 @@
+"""The inbox: what every command that may change something has come to. Rules for its use are in `rules`.
+
+Rows travel as one JSON parameter per statement: a batch of commands costs as much as one.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, text
+
+from service_kit.connector.rules import Row
+from service_kit.database import is_sqlite, now_ms, reading, writing
+from service_kit.messages import Outcome
+
+_encode = msgspec.json.Encoder().encode
+_outcomes = msgspec.json.Decoder(Outcome)
+
+
+class Starting(msgspec.Struct, frozen=True):
+    """A command that is about to be carried out."""
+
+    command: str
+    operation: str
+    hub_key: str
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A command's outcome."""
+
+    command: str
+    outcome: Outcome
+
+
+class Exchanged(msgspec.Struct, frozen=True):
+    """`started`: new, now this process's to carry out. `known`: rows that were there before. `recorded`: outcomes that
+    were written (an outcome that another process had recorded first is in `known`)."""
+
+    started: frozenset[str]
+    recorded: frozenset[str]
+    known: dict[str, Row]
+
+
+class Inbox:
+    """One connector process's view of the inbox. Thread-safe."""
+
+    def __init__(self, engine: Engine, owner: str) -> None:
+        self._engine = engine
+        self._owner = owner
+        self._sql = _SQLITE if is_sqlite(engine) else _POSTGRESQL
+
+    def exchange(self, finished: Sequence[Finished], starting: Sequence[Starting]) -> Exchanged:
+        """Record outcomes and mark commands as started, in one transaction.
+
+        May be repeated after a failure whose result is not known: a row of this owner without an outcome is started.
+        """
+        with writing(self._engine) as connection:
+            recorded = self._record(connection, finished)
+            started = self._start(connection, starting)
+            others = [item.command for item in finished if item.command not in recorded]
+            others += [item.command for item in starting if item.command not in started]
+            known = self._rows(connection, others) if others else {}
+        mine = {name for name in (item.command for item in starting) if name in known and self._is_mine(known[name])}
+        return Exchanged(started | mine, recorded, {name: row for name, row in known.items() if name not in mine})
+
+    def seal(self, commands: Sequence[Starting]) -> dict[str, Row]:
+        """Forbid to send these commands from now on, and tell what is known about them."""
+        rows = _rows_json(commands)
+        with writing(self._engine) as connection:
+            connection.execute(self._sql["seal"], {"rows": rows, "now": now_ms(connection)})
+            return self._rows(connection, [item.command for item in commands])
+
+    def look(self, commands: Sequence[str]) -> dict[str, Row]:
+        """The rows of these commands."""
+        with reading(self._engine) as connection:
+            return self._rows(connection, commands)
+
+    def take_over(self, row: Row) -> bool:
+        """Make a started command of a dead owner this process's own; False if another was faster."""
+        parameters = {"command": row.command, "owner": self._owner, "old": row.owner}
+        with writing(self._engine) as connection:
+            return connection.execute(_TAKE_OVER, {**parameters, "now": now_ms(connection)}).rowcount == 1
+
+    def purge(self, before: int) -> int:
+        """Delete what was finished or sealed before `before` (ms); returns how many rows."""
+        with writing(self._engine) as connection:
+            connection.execute(_PURGE_WORKERS, {"before": before})
+            return connection.execute(_PURGE, {"before": before}).rowcount
+
+    def _record(self, connection: Connection, finished: Sequence[Finished]) -> frozenset[str]:
+        if not finished:
+            return frozenset()
+        rows = [{"command": item.command, "outcome": _encode(item.outcome).decode()} for item in finished]
+        rows.sort(key=_by_command)
+        return self._write(connection, "record", {"rows": _encode(rows).decode()})
+
+    def _start(self, connection: Connection, starting: Sequence[Starting]) -> frozenset[str]:
+        if not starting:
+            return frozenset()
+        return self._write(connection, "start", {"rows": _rows_json(starting), "owner": self._owner})
+
+    def _write(self, connection: Connection, statement: str, parameters: dict[str, Any]) -> frozenset[str]:
+        if is_sqlite(connection):
+            parameters["now"] = now_ms(connection)
+        return frozenset(connection.execute(self._sql[statement], parameters).scalars())
+
+    def _rows(self, connection: Connection, commands: Iterable[str]) -> dict[str, Row]:
+        parameters = {"rows": _encode([{"command": command} for command in commands]).decode()}
+        now = now_ms(connection)
+        found = connection.execute(self._sql["look"], parameters)
+        return {values[0]: _row(values, now) for values in found}
+
+    def _is_mine(self, row: Row) -> bool:
+        return row.owner == self._owner and row.outcome is None and row.sealed_at is None
+
+
+def _by_command(row: dict[str, str]) -> str:
+    return row["command"]
+
+
+def _rows_json(commands: Iterable[Starting]) -> str:
+    # Sorted, so that two processes that take the same commands lock their rows in the same order.
+    return _encode(sorted(commands, key=lambda item: item.command)).decode()
+
+
+def _row(values: Sequence[Any], now: int) -> Row:
+    command, owner, started_at, sealed_at, finished_at, outcome, owner_until = values
+    return Row(
+        command=command,
+        owner=owner,
+        started_at=started_at,
+        sealed_at=sealed_at,
+        finished_at=finished_at,
+        outcome=_outcomes.decode(outcome) if outcome is not None else None,
+        owner_until=owner_until,
+        now=now,
+    )
+
+
+# S608: the parts that are put together are constants.
+_COLUMNS = "i.command, i.owner, i.started_at, i.sealed_at, i.finished_at, i.outcome, w.alive_until"
+_CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+_POSTGRESQL = {
+    "record": text(
+        f"UPDATE inbox SET outcome = r.outcome, finished_at = {_CLOCK}"  # noqa: S608
+        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, outcome text)"
+        " WHERE inbox.command = r.command AND inbox.outcome IS NULL RETURNING inbox.command"
+    ),
+    "start": text(
+        "INSERT INTO inbox (command, operation, hub_key, owner, started_at)"  # noqa: S608
+        f" SELECT r.command, r.operation, r.hub_key, :owner, {_CLOCK}"
+        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, operation text, hub_key text)"
+        " ON CONFLICT (command) DO NOTHING RETURNING command"
+    ),
+    "seal": text(
+        "INSERT INTO inbox (command, operation, hub_key, sealed_at)"
+        " SELECT r.command, r.operation, r.hub_key, :now"
+        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, operation text, hub_key text)"
+        " ON CONFLICT (command) DO UPDATE SET sealed_at = COALESCE(inbox.sealed_at, excluded.sealed_at)"
+    ),
+    "look": text(
+        f"SELECT {_COLUMNS} FROM json_to_recordset(CAST(:rows AS json)) AS r(command text)"  # noqa: S608
+        " JOIN inbox i ON i.command = r.command LEFT JOIN connector_workers w ON w.owner = i.owner"
+    ),
+}
+
+_SQLITE = {
+    "record": text(
+        "UPDATE inbox SET outcome = r.value ->> 'outcome', finished_at = :now FROM json_each(:rows) AS r"
+        " WHERE inbox.command = r.value ->> 'command' AND inbox.outcome IS NULL RETURNING inbox.command"
+    ),
+    "start": text(
+        "INSERT INTO inbox (command, operation, hub_key, owner, started_at)"
+        " SELECT value ->> 'command', value ->> 'operation', value ->> 'hub_key', :owner, :now"
+        " FROM json_each(:rows) WHERE true ON CONFLICT (command) DO NOTHING RETURNING command"
+    ),
+    "seal": text(
+        "INSERT INTO inbox (command, operation, hub_key, sealed_at)"
+        " SELECT value ->> 'command', value ->> 'operation', value ->> 'hub_key', :now"
+        " FROM json_each(:rows) WHERE true"
+        " ON CONFLICT (command) DO UPDATE SET sealed_at = COALESCE(inbox.sealed_at, excluded.sealed_at)"
+    ),
+    "look": text(
+        f"SELECT {_COLUMNS} FROM json_each(:rows) AS r JOIN inbox i ON i.command = r.value ->> 'command'"  # noqa: S608
+        " LEFT JOIN connector_workers w ON w.owner = i.owner"
+    ),
+}
+
+_TAKE_OVER = text(
+    "UPDATE inbox SET owner = :owner, started_at = :now"
+    " WHERE command = :command AND owner = :old AND outcome IS NULL AND sealed_at IS NULL"
+)
+_PURGE = text(
+    "DELETE FROM inbox WHERE finished_at < :before OR (started_at IS NULL AND sealed_at < :before)"
+    " OR (finished_at IS NULL AND started_at < :before)"
+)
+_PURGE_WORKERS = text("DELETE FROM connector_workers WHERE alive_until < :before")

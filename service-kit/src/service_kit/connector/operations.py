@@ -1,0 +1,224 @@
+"""Carrying out one operation on one system, for the worker and the REST door alike."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import best_match
+
+from service_kit.catalogue import Catalogue, Effect, Operation
+from service_kit.connector.breaker import Breaker, Pace
+from service_kit.connector.call import AdapterFactory, Call
+from service_kit.connector.events import EventSource
+from service_kit.connector.mapping import Mappings
+from service_kit.connector.outcomes import (
+    INVALID_INPUT,
+    UNKNOWN_OPERATION,
+    UNKNOWN_SYSTEM,
+    NotApplied,
+    Refused,
+    Uncertain,
+    outcome_of,
+)
+from service_kit.connector.rules import as_execution, believed
+from service_kit.connector.sending import LOST, sending
+from service_kit.connector.systems import System, Systems, SystemsError, UnknownSystem
+from service_kit.messages import (
+    Accepted,
+    Command,
+    Completed,
+    Outcome,
+    Probed,
+    ProbeVerdict,
+    Rejected,
+    Unavailable,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class _Installation(msgspec.Struct, frozen=True):
+    system: System
+    adapter: Any
+    breaker: Breaker
+    pace: Pace
+
+
+class Operations:
+    """The operations of one connector on its configured systems. Thread-safe."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        systems: Systems,
+        adapters: Mapping[str, AdapterFactory],
+        mappings: Callable[[str], Mappings],
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`mappings(adapter name)` gives that adapter's mappings. Raises `SystemsError` for an unknown adapter."""
+        self.catalogue = catalogue
+        self._systems = systems
+        self._adapters = adapters
+        self._mappings = mappings
+        self._may_send = may_send
+        self._lock = threading.Lock()
+        self._installed: dict[str, _Installation] = {}
+        self._validators = {name: _validator(operation) for name, operation in catalogue.items()}
+        for system in systems.all():
+            if system.adapter not in adapters:
+                raise SystemsError(f"systems.{system.name}: there is no adapter {system.adapter}")
+
+    def find(self, name: str) -> Operation | None:
+        """The catalogue's operation."""
+        return self.catalogue.get(name)
+
+    def knows(self, system: str) -> bool:
+        """Whether such a system is configured."""
+        try:
+            self._systems.get(system)
+        except UnknownSystem:
+            return False
+        return True
+
+    def concurrency(self, system: str) -> int:
+        """How many calls the system takes at the same time."""
+        try:
+            return self._systems.get(system).concurrency
+        except UnknownSystem:
+            return 1
+
+    def execute(self, command: Command) -> Outcome:
+        """Carry `command` out; never raises. One that may have been carried out before (`verify`) is probed first."""
+        prepared = self._prepare(command)
+        if not isinstance(prepared, tuple):
+            return prepared
+        operation, installation = prepared
+        refusal = self._invalid(operation, command.input)
+        if refusal is not None:
+            return refusal
+        if command.verify and operation.effect is Effect.CREATE and operation.probe:
+            found = self._ask(command, operation, installation, settled=False)
+            if not (isinstance(found, Probed) and found.verdict is ProbeVerdict.ABSENT):
+                return found if isinstance(found, Unavailable) else as_execution(found)
+        return self._call(installation, operation, operation.method, _call(command, operation, installation.system))
+
+    def probe(self, command: Command, settled: bool) -> Outcome:
+        """Ask the system whether `command`'s hub key was applied; never raises. Unavailable: it could not be asked."""
+        prepared = self._prepare(command)
+        if isinstance(prepared, Rejected):
+            return Unavailable(reason=f"{prepared.code}: {prepared.message}")
+        if isinstance(prepared, Unavailable):
+            return prepared
+        found = self._ask(command, *prepared, settled=settled)
+        return believed(found, settled) if isinstance(found, Probed) else found
+
+    def find_out(self, command: Command) -> Outcome:
+        """The outcome of a create that was started by a process which is gone."""
+        return as_execution(self.probe(command, settled=False))
+
+    def event_sources(self) -> list[tuple[str, EventSource]]:
+        """The configured systems whose adapters have events, by name."""
+        adapters = [(system.name, self._installation(system.name).adapter) for system in self._systems.all()]
+        return [(name, adapter) for name, adapter in adapters if hasattr(adapter, "events")]
+
+    def close(self) -> None:
+        """Close the adapters that can be closed."""
+        for installation in self._installed.values():
+            getattr(installation.adapter, "close", lambda: None)()
+
+    def _ask(self, command: Command, operation: Operation, installation: _Installation, settled: bool) -> Outcome:
+        call = _call(command, operation, installation.system, settled)
+        found = self._call(installation, operation, "probe_" + operation.method, call)
+        if isinstance(found, Probed | Unavailable):
+            return found
+        return Unavailable(reason=f"the probe failed: {getattr(found, 'reason', None) or getattr(found, 'code', '')}")
+
+    def _call(self, installation: _Installation, operation: Operation, method: str, call: Call) -> Outcome:
+        blocked = self._blocked(installation)
+        if blocked is not None:
+            return blocked
+        outcome: Outcome
+        try:
+            with sending(self._may_send):
+                outcome = getattr(installation.adapter, method)(call)
+            if not isinstance(outcome, Completed | Accepted | Probed):
+                raise TypeError(f"{method} returned {type(outcome).__name__}")
+        except (NotApplied, Refused, Uncertain) as error:
+            outcome = outcome_of(error, operation.effect)
+        except Exception as error:
+            log.exception("adapter.failed", operation=call.operation, system=call.system.name, command=call.command)
+            outcome = outcome_of(error, operation.effect)
+        installation.breaker.leave(outcome)
+        return outcome
+
+    def _blocked(self, installation: _Installation) -> Unavailable | None:
+        if not self._may_send():
+            return Unavailable(reason=LOST)
+        try:
+            installation.breaker.enter()
+            installation.pace.enter()
+        except NotApplied as error:
+            return Unavailable(reason=error.reason, retry_after=error.retry_after)
+        return None
+
+    def _prepare(self, command: Command) -> Rejected | Unavailable | tuple[Operation, _Installation]:
+        operation = self.catalogue.get(command.operation)
+        if operation is None:
+            return Rejected(code=UNKNOWN_OPERATION, message=f"there is no operation {command.operation}")
+        try:
+            return operation, self._installation(command.system)
+        except (UnknownSystem, SystemsError) as error:
+            return Rejected(code=UNKNOWN_SYSTEM, message=str(error))
+        except Exception as error:
+            log.exception("adapter.not_started", system=command.system)
+            return Unavailable(reason=f"the adapter of {command.system} cannot be started: {type(error).__name__}")
+
+    def _installation(self, name: str) -> _Installation:
+        system = self._systems.get(name)
+        installed = self._installed.get(name)
+        if installed is not None and installed.system is system:
+            return installed
+        with self._lock:
+            installed = self._installed.get(name)
+            if installed is None or installed.system is not system:
+                installed = self._installed[name] = self._install(system)
+            return installed
+
+    def _install(self, system: System) -> _Installation:
+        # What an older installation is still doing goes on with its old adapter, which is never closed under it.
+        if system.adapter not in self._adapters:
+            raise SystemsError(f"systems.{system.name}: there is no adapter {system.adapter}")
+        adapter = self._adapters[system.adapter](system, self._mappings(system.adapter))
+        return _Installation(system, adapter, Breaker(), Pace(system.rate))
+
+    def _invalid(self, operation: Operation, value: Any) -> Rejected | None:
+        validator = self._validators[operation.name]
+        if validator is None or validator.is_valid(value):
+            return None
+        error = best_match(validator.iter_errors(value))
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+        field = field.lstrip(".") or "input"
+        return Rejected(code=INVALID_INPUT, message=f"{field}: {error.message}", details={"field": field})
+
+
+def _validator(operation: Operation) -> Draft202012Validator | None:
+    if operation.input_schema is None:
+        return None
+    return Draft202012Validator(operation.input_schema, format_checker=FormatChecker())
+
+
+def _call(command: Command, operation: Operation, system: System, settled: bool = True) -> Call:
+    timeout = min(command.timeout or operation.timeout, operation.timeout)
+    return Call(
+        operation=operation.name,
+        input=command.input,
+        hub_key=command.hub_key,
+        system=system,
+        timeout=timeout,
+        command=command.id,
+        business_key=command.business_key,
+        settled=settled,
+    )

@@ -1,0 +1,340 @@
+"""A connector's consumer loop: commands in, outcomes out, each effect once.
+
+Every turn of the loop takes what is waiting, and in ONE transaction records the outcomes that have become known and
+marks the commands that are about to be carried out. Only then are replies published, commands handed to their system's
+lane, and deliveries acknowledged. What fails on the way (store or broker away) is kept and tried again in the next
+turn; what this process takes to its grave is delivered again, and answered by the rules of `rules`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from service_kit.broker import Broker, BrokerError, Consumer, Delivery, Outgoing, Queue, QueueMissing, Source
+from service_kit.catalogue import Effect, Operation
+from service_kit.connector.inbox import Finished, Inbox, Starting
+from service_kit.connector.lanes import Finishing, Lane
+from service_kit.connector.operations import Operations
+from service_kit.connector.rules import Answer, Ask, CarryOutAgain, Row, Wait, delivered_again, probed
+from service_kit.messages import COMMAND, REPLY, Command, CommandKind, Outcome, Reply, Unknown, event
+
+BATCH = 128
+MOST_IN_FLIGHT = 1024
+LOOK_AGAIN = 0.2
+PAUSE = 0.5
+
+log = structlog.get_logger(__name__)
+
+_decode_command = msgspec.json.Decoder(Command).decode
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One command under way. `run` is what its lane does with it; `records`: its outcome goes into the inbox first.
+    `lane` while it counts as active there."""
+
+    command: Command
+    operation: Operation | None
+    deliveries: list[Delivery]
+    run: Callable[[Command], Outcome]
+    outcome: Outcome | None = None
+    records: bool = False
+    lane: Lane["Job"] | None = None
+
+
+class Worker:
+    """Consumes `commands.<connector>`. `run` blocks; everything but `stop` belongs to its thread."""
+
+    def __init__(self, connector: str, broker: Broker, inbox: Inbox, operations: Operations) -> None:
+        self._connector = connector
+        self._queue = f"commands.{connector}"
+        self._broker = broker
+        self._inbox = inbox
+        self._operations = operations
+        self._jobs: dict[str, Job] = {}
+        self._lanes: dict[str, Lane[Job]] = {}
+        self._finishing: Finishing[Job] = Finishing()
+        self._unrecorded: list[Job] = []
+        self._starting: list[Job] = []
+        self._probes: list[Job] = []
+        self._parked: list[Job] = []
+        self._orphans: list[tuple[Job, Row]] = []
+        self._replying: list[Job] = []
+        self._look_again_at = 0.0
+        self._stopping = threading.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """How many commands were taken and not answered yet."""
+        return len(self._jobs)
+
+    def run(self) -> None:
+        """Until `stop`. What is being carried out then is finished and answered first."""
+        while not self._stopping.is_set():
+            try:
+                self._broker.declare([Queue(self._queue)])
+                break
+            except BrokerError as error:
+                self._pause("broker", error)
+        consumer = self._broker.consume([Source(self._queue)])
+        try:
+            while not self._stopping.is_set():
+                self.turn(consumer)
+            self._finish(consumer)
+        finally:
+            consumer.close()
+
+    def stop(self) -> None:
+        """End `run` soon. From any thread."""
+        self._stopping.set()
+
+    def turn(self, consumer: Consumer) -> None:
+        """Once around."""
+        try:
+            self._take(consumer)
+            self._settle(consumer)
+        except (BrokerError, SQLAlchemyError) as error:
+            self._pause("broker" if isinstance(error, BrokerError) else "store", error)
+
+    def _settle(self, consumer: Consumer) -> None:
+        self._collect()
+        self._exchange()
+        self._seal()
+        self._look_again()
+        self._adopt()
+        self._reply(consumer)
+
+    def _take(self, consumer: Consumer) -> None:
+        room = min(BATCH, MOST_IN_FLIGHT - len(self._jobs))
+        waits = self._lacks_work()
+        if waits:
+            self._finishing.wait(0.002)
+        if room <= 0:
+            return
+        timeout = 0.5 if not self._jobs else 0.005 if self._lacks_work() else 0.0
+        for delivery in consumer.take(room, timeout):
+            self._accept(consumer, delivery)
+
+    def _lacks_work(self) -> bool:
+        busy = self._unrecorded or self._probes or self._replying or len(self._finishing)
+        return bool(self._jobs) and not busy
+
+    def _accept(self, consumer: Consumer, delivery: Delivery) -> None:
+        command = _read(delivery)
+        if isinstance(command, str):
+            log.warning("command.undecodable", event_id=delivery.event.id, reason=command)
+            consumer.dead_letter(delivery, command)
+            return
+        known = self._jobs.get(command.id)
+        if known is not None:
+            known.deliveries.append(delivery)
+            return
+        operation = self._operations.find(command.operation)
+        job = self._jobs[command.id] = Job(command, operation, [delivery], self._operations.execute)
+        if command.kind is CommandKind.PROBE:
+            self._probes.append(job)
+        elif operation is not None and operation.effect is Effect.READ:
+            self._dispatch(job)
+        else:
+            self._lane(command.system).waiting.append(job)
+
+    def _lane(self, system: str) -> Lane[Job]:
+        name = system if self._operations.knows(system) else ""
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(self._operations.concurrency(name), _run, self._finishing)
+        return lane
+
+    def _dispatch(self, job: Job) -> None:
+        self._lane(job.command.system).put(job)
+
+    def _collect(self) -> None:
+        for job, outcome in self._finishing.drain():
+            job.outcome = outcome
+            self._leave_lane(job)
+            (self._unrecorded if job.records else self._replying).append(job)
+
+    def _exchange(self) -> None:
+        if not self._starting:
+            self._starting = self._admit()
+        if not self._starting and not self._unrecorded:
+            return
+        exchanged = self._inbox.exchange([_finished(job) for job in self._unrecorded], _to_start(self._starting))
+        finished, self._unrecorded = self._unrecorded, []
+        starting, self._starting = self._starting, []
+        for job in finished:
+            self._recorded(job, exchanged.known.get(job.command.id))
+        for job in starting:
+            if job.command.id in exchanged.started:
+                self._dispatch(job)
+            else:
+                self._delivered_again(job, exchanged.known[job.command.id])
+
+    def _admit(self) -> list[Job]:
+        admitted = []
+        for lane in self._lanes.values():
+            for job in lane.admit(BATCH):
+                job.lane, job.records = lane, True
+                admitted.append(job)
+        return admitted
+
+    def _recorded(self, job: Job, before: Row | None) -> None:
+        if before is not None and before.outcome is not None:
+            job.outcome = before.outcome
+        self._replying.append(job)
+
+    def _leave_lane(self, job: Job) -> None:
+        if job.lane is not None:
+            job.lane.active -= 1
+            job.lane = None
+
+    def _delivered_again(self, job: Job, row: Row) -> None:
+        self._leave_lane(job)
+        match delivered_again(row, job.operation):
+            case Answer(outcome=outcome, record=record):
+                job.outcome = outcome
+                (self._unrecorded if record else self._replying).append(job)
+            case Wait():
+                self._parked.append(job)
+            case CarryOutAgain():
+                self._orphans.append((job, row))
+            case Ask():
+                job.run = self._operations.find_out
+                self._dispatch(job)
+
+    def _adopt(self) -> None:
+        while self._orphans:
+            job, row = self._orphans[-1]
+            if self._inbox.take_over(row):
+                self._dispatch(job)
+            else:
+                self._parked.append(job)
+            self._orphans.pop()
+
+    def _seal(self) -> None:
+        if not self._probes:
+            return
+        rows = self._inbox.seal([_sealing(job) for job in self._probes if job.command.seals])
+        probes, self._probes = self._probes, []
+        for job in probes:
+            self._probe(job, rows.get(job.command.seals or ""))
+
+    def _probe(self, job: Job, row: Row | None) -> None:
+        if job.operation is None:
+            job.run = lambda command: self._operations.probe(command, False)
+            self._dispatch(job)
+            return
+        match probed(row, job.operation):
+            case Answer(outcome=outcome):
+                job.outcome = outcome
+                self._replying.append(job)
+            case Ask(settled=settled):
+                job.run = lambda command: self._operations.probe(command, settled)
+                self._dispatch(job)
+
+    def _look_again(self) -> None:
+        if not self._parked or time.monotonic() < self._look_again_at:
+            return
+        self._look_again_at = time.monotonic() + LOOK_AGAIN
+        rows = self._inbox.look([job.command.id for job in self._parked])
+        parked, self._parked = self._parked, []
+        for job in parked:
+            row = rows.get(job.command.id)
+            if row is None:
+                self._lane(job.command.system).waiting.append(job)
+            else:
+                self._delivered_again(job, row)
+
+    def _reply(self, consumer: Consumer) -> None:
+        if not self._replying:
+            return
+        try:
+            self._broker.publish([self._outgoing(job) for job in self._replying])
+        except QueueMissing:
+            self._bury_unanswerable(consumer)
+            return
+        answered, self._replying = self._replying, []
+        for job in answered:
+            del self._jobs[job.command.id]
+        consumer.ack([delivery for job in answered for delivery in job.deliveries])
+
+    def _bury_unanswerable(self, consumer: Consumer) -> None:
+        # One command with a wrong `reply_to` must not keep the others' replies back. Its outcome is in the inbox.
+        while self._replying:
+            job = self._replying[-1]
+            try:
+                self._broker.publish([self._outgoing(job)])
+                consumer.ack(job.deliveries)
+            except QueueMissing as error:
+                for delivery in job.deliveries:
+                    consumer.dead_letter(delivery, str(error))
+            self._replying.pop()
+            del self._jobs[job.command.id]
+
+    def _outgoing(self, job: Job) -> Outgoing:
+        command = job.command
+        assert job.outcome is not None
+        reply = Reply(
+            id=f"{command.id}:r",
+            command=command.id,
+            instance=command.instance,
+            step=command.step,
+            attempt=command.attempt,
+            outcome=job.outcome,
+        )
+        source = f"connector/{self._connector}"
+        traceparent = job.deliveries[0].event.traceparent
+        message = event(REPLY, source, reply, id_=reply.id, subject=command.instance, traceparent=traceparent)
+        return Outgoing(command.reply_to, message)
+
+    def _finish(self, consumer: Consumer) -> None:
+        for lane in self._lanes.values():
+            lane.stop(30)
+        try:
+            self._collect()
+            self._starting = []
+            if self._unrecorded:
+                self._inbox.exchange([_finished(job) for job in self._unrecorded], [])
+                self._replying += self._unrecorded
+            self._reply(consumer)
+        except (BrokerError, SQLAlchemyError) as error:  # it will be delivered again, to another process
+            log.warning("worker.stopped_early", error=type(error).__name__)
+
+    def _pause(self, what: str, error: Exception) -> None:
+        log.warning("worker.waits", waits_for=what, error=type(error).__name__)
+        self._stopping.wait(PAUSE)
+
+
+def _run(job: Job) -> Outcome:
+    try:
+        return job.run(job.command)
+    except Exception as error:  # `run` never raises; if it does after all, nobody knows what it had done
+        log.exception("command.failed", command=job.command.id)
+        return Unknown(reason=f"{type(error).__name__} in the connector")
+
+
+def _read(delivery: Delivery) -> Command | str:
+    if delivery.event.type != COMMAND:
+        return f"not a command: {delivery.event.type}"
+    try:
+        return _decode_command(delivery.event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return f"undecodable command: {error}"
+
+
+def _finished(job: Job) -> Finished:
+    assert job.outcome is not None
+    return Finished(job.command.id, job.outcome)
+
+
+def _to_start(jobs: Sequence[Job]) -> list[Starting]:
+    return [Starting(job.command.id, job.command.operation, job.command.hub_key) for job in jobs]
+
+
+def _sealing(job: Job) -> Starting:
+    return Starting(job.command.seals or "", job.command.operation, job.command.hub_key)
