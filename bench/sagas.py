@@ -89,8 +89,6 @@ def _services(urls: dict[str, str], logs: Path) -> list[AbstractContextManager[S
         "SYSTEMS_FILE": str(systems),
         "INTERNAL_TOKEN": TOKEN,
         "BIND": "127.0.0.1:0",
-        "HOST": "127.0.0.1",
-        "PORT": "0",
         "LOG_LEVEL": "WARNING",
     }
     modules = {"coordinator": "saga_coordinator", "connector": "bench.noop", "monitor": "monitor_service"}

@@ -210,8 +210,6 @@ class ServicesHub:
             **self._common,
             "DATABASE_URL": self._databases[service.partition("-")[0]],
             "BIND": f"127.0.0.1:{port}",
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
         }
         return Process(name, [self.SERVICES[service]], environ, self._folder / f"{name}.log")
 

@@ -21,7 +21,7 @@ _SECRET_KEY = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PASSWORD_IN_URL = re.compile(r"(\w://[^\s:/@]*):[^\s/@]+@")
 # Libraries that report every lost connection at ERROR, several times; the kit says it once in its own words.
-_LOUD = {"pika": logging.CRITICAL, "urllib3": logging.WARNING, "opentelemetry": logging.ERROR}
+_LOUD = {"pika": logging.CRITICAL, "urllib3": logging.WARNING, "httpx": logging.WARNING, "opentelemetry": logging.ERROR}
 
 
 def configure(service: str, level: str = "INFO", *, stream: TextIO | None = None, console: bool | None = None) -> None:

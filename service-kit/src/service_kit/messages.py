@@ -25,7 +25,10 @@ JOURNAL_ENTRY = "throughline.journal-entry.v1"
 
 
 class CloudEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A CloudEvents 1.0 envelope. `data` is the still encoded JSON body: decode it when its type is known."""
+    """A CloudEvents 1.0 envelope. `data` is the still encoded JSON body: decode it when its type is known.
+
+    `ttl` is an extension: for how many seconds it is kept while no instance waits for it.
+    """
 
     id: str
     source: str
@@ -37,6 +40,7 @@ class CloudEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     dataschema: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
+    ttl: int | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 

@@ -45,8 +45,7 @@ class Settings:
     mappings_dir: Path | None = None
     openapi_dir: Path | None = None
     internal_token: str | None = field(default=None, repr=False)
-    host: str = "127.0.0.1"
-    port: int = 8080
+    bind: str = "0.0.0.0:8080"
     lease: float = 5.0
     inbox_days: float = 90.0
     log_level: str = "INFO"
@@ -183,7 +182,8 @@ def run(connector: str, adapters: Mapping[str, AdapterFactory], environ: Mapping
     worker = create_worker(settings, broker, connector=connector, adapters=adapters, environ=environ)
     try:
         _start(worker, stopping)
-        with EmbeddedServer(create_app(settings, worker), settings.host, settings.port) as server:
+        host, _, port = settings.bind.rpartition(":")
+        with EmbeddedServer(create_app(settings, worker), host, int(port)) as server:
             log.info("connector.serves", address=server.url)
             while not stopping.wait(1) and not worker.failed:
                 pass
