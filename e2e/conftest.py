@@ -1,14 +1,14 @@
 """Hubs and sandboxes for whole sagas."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from e2e.hubs import ORDER_TO_DELIVERY, Api, EmbeddedHub, ServicesHub, write_systems
+from e2e.stacks import Stack, embedded_stack, empty_databases, services_stack
 from sandbox.testing import SandboxProcess
 
 
@@ -32,17 +32,10 @@ def embedded_hub(tmp_path: Path, sandbox: SandboxProcess) -> Iterator[EmbeddedHu
 
 
 @pytest.fixture
-def service_databases(database_url: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+def service_databases(database_url: str) -> Iterator[dict[str, str]]:
     """An empty database for every service."""
-    import uuid
-
-    names = {name: f"e2e_{name}_{uuid.uuid4().hex[:12]}" for name in ("coordinator", "connector", "monitor", "gateway")}
-    with psycopg.connect(database_url, autocommit=True) as admin, ExitStack() as stack:
-        for name in names.values():
-            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-            stack.callback(admin.execute, f'DROP DATABASE "{name}" WITH (FORCE)')
-        url = make_url(database_url).set(drivername="postgresql+psycopg")
-        yield {key: url.set(database=name).render_as_string(hide_password=False) for key, name in names.items()}
+    with empty_databases(database_url) as databases:
+        yield databases
 
 
 @pytest.fixture
@@ -64,3 +57,41 @@ def _deploy(hub: EmbeddedHub | ServicesHub) -> None:
     api = Api(hub)
     api.wait_ready()
     api.deploy(ORDER_TO_DELIVERY.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def stacks(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Stack]]:
+    """The hubs that all tests of this worker share, each started when it is first asked for."""
+    running: dict[str, Stack] = {}
+
+    with ExitStack() as closing:
+
+        def stack(pair: str) -> Stack:
+            if pair not in running:
+                folder = tmp_path_factory.mktemp(pair)
+                running[pair] = closing.enter_context(_stack(pair, folder, request))
+            return running[pair]
+
+        yield stack
+
+
+def _stack(pair: str, folder: Path, request: pytest.FixtureRequest) -> AbstractContextManager[Stack]:
+    if pair == "embedded":
+        return embedded_stack(folder)
+    # Queues of its own: other tests of this worker have the same virtual host.
+    amqp_url = f"{request.getfixturevalue('amqp_url')}?prefix=e2e-{uuid.uuid4().hex[:12]}.&expires=1800"
+    return services_stack(folder, amqp_url, request.getfixturevalue("database_url"))
+
+
+@pytest.fixture(params=["embedded", "services"])
+def hub(request: pytest.FixtureRequest, stacks: Callable[[str], Stack]) -> Stack:
+    """A running hub on each pair, shared with other tests: use business keys of your own."""
+    return stacks(request.param)
+
+
+@pytest.fixture
+def services(stacks: Callable[[str], Stack]) -> Stack:
+    """The shared hub in services mode."""
+    return stacks("services")

@@ -109,7 +109,7 @@ class Api:
     def _ready(self) -> bool:
         try:
             return requests.get(f"{self._hub.url}/ready", timeout=10).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 

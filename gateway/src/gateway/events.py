@@ -1,0 +1,43 @@
+"""Telling the hub that something happened."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from gateway.cloudevents import read_events
+from gateway.downstream import Downstream
+from service_kit.http import answer, current_caller, header
+from service_kit.http.answers import content_type, headers
+from service_kit.ids import derived_id, new_id
+
+MESSAGES = "throughline/gateway/messages"
+
+
+class Events:
+    """Handlers by operationId."""
+
+    def __init__(self, coordinator: Downstream) -> None:
+        self._coordinator = coordinator
+
+    async def publish_events(self, body: Any) -> Response:
+        """CloudEvents, in any of the three modes."""
+        events = read_events(content_type(), headers(), body)
+        await self._coordinator.ask("POST", "/events", json={"events": events})
+        return answer({"accepted": len(events)}, 202)
+
+    async def send_message(self, body: dict[str, Any]) -> Response:
+        """Correlate a message with the instance that waits for it."""
+        actor, key = current_caller().actor, header("Idempotency-Key")
+        id_ = derived_id("message", actor, key) if key else new_id()
+        event = {
+            "specversion": "1.0",
+            "id": id_,
+            "source": MESSAGES,
+            "type": body["name"],
+            "subject": body["key"],
+            "data": body.get("payload"),
+        }
+        if "ttl" in body:
+            event["ttl"] = body["ttl"]
+        await self._coordinator.ask("POST", "/events", json={"events": [event]})
+        return answer({"id": id_}, 202)

@@ -1,0 +1,74 @@
+"""Who may do what: the one place.
+
+Roles by operationId of `openapi/gateway.yaml`; a test holds the two together. `admin` may do everything.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a key is for."""
+
+    VIEWER = "viewer"
+    DESIGNER = "designer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+EVERY = frozenset(Role)
+PUBLIC: frozenset[Role] = frozenset()
+"""Nobody has to say who they are."""
+
+
+def _only(*roles: Role) -> frozenset[Role]:
+    return frozenset({*roles, Role.ADMIN})
+
+
+ALLOWED: Mapping[str, frozenset[Role]] = {
+    "list_processes": EVERY,
+    "list_versions": EVERY,
+    "read_process_xml": EVERY,
+    "deploy_process": _only(Role.DESIGNER),
+    "start_instance": _only(Role.OPERATOR),
+    "search_instances": EVERY,
+    "read_instance": EVERY,
+    "read_timeline": EVERY,
+    "list_incidents": EVERY,
+    "read_undo_plan": EVERY,
+    "cancel_instance": _only(Role.OPERATOR),
+    "retry_instance": _only(Role.OPERATOR),
+    "retry_step": _only(Role.OPERATOR),
+    "complete_step": _only(Role.OPERATOR, Role.APPROVER),
+    "publish_events": _only(Role.OPERATOR),
+    "send_message": _only(Role.OPERATOR),
+    "call_operation": _only(Role.OPERATOR),
+    "list_keys": _only(),
+    "create_key": _only(),
+    "revoke_key": _only(),
+    "list_audit": _only(),
+    "health": PUBLIC,
+    "ready": PUBLIC,
+    "version": PUBLIC,
+    "metrics": PUBLIC,
+}
+
+AUDITED = frozenset(
+    {
+        "deploy_process",
+        "cancel_instance",
+        "retry_instance",
+        "retry_step",
+        "complete_step",
+        "call_operation",
+        "create_key",
+        "revoke_key",
+    }
+)
+"""Acts that leave a line in the audit trail. Starts, events and messages are the journal's."""
+
+
+def may(roles: frozenset[str], operation: str) -> bool:
+    """Whether somebody with these roles may call `operation`. An operation that the table lacks is nobody's."""
+    return not roles.isdisjoint(ALLOWED.get(operation, PUBLIC))

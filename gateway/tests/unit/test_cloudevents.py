@@ -1,0 +1,42 @@
+from typing import Any
+
+import pytest
+
+from gateway.cloudevents import BATCH, STRUCTURED, read_events
+from service_kit.http import BadRequest
+
+EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/crm", "type": "crm.order.confirmed"}
+HEADERS = {f"ce-{name}": value for name, value in EVENT.items()}
+
+
+def test_a_structured_event_is_read_without_the_extensions_that_the_hub_does_not_carry() -> None:
+    body = {**EVENT, "subject": "SO-1", "data": {"a": 1}, "comexampleextension": "x"}
+
+    assert read_events(STRUCTURED, {}, body) == [{**EVENT, "subject": "SO-1", "data": {"a": 1}}]
+
+
+def test_a_batch_keeps_its_order() -> None:
+    second = {**EVENT, "id": "2"}
+
+    assert read_events(BATCH, {}, [EVENT, second]) == [EVENT, second]
+
+
+def test_a_binary_event_has_its_attributes_in_headers_and_its_data_in_the_body() -> None:
+    headers = {**HEADERS, "ce-subject": "%E8%AE%A2%E5%8D%95", "content-type": "application/json"}
+
+    assert read_events("application/json", headers, [1, 2]) == [{**EVENT, "subject": "订单", "data": [1, 2]}]
+
+
+def test_a_binary_event_names_the_headers_that_are_missing() -> None:
+    headers = {name: value for name, value in HEADERS.items() if name != "ce-type"}
+
+    with pytest.raises(BadRequest) as refused:
+        read_events("application/json", headers, {})
+
+    assert [error.field for error in refused.value.errors] == ["ce-type"]
+
+
+def test_the_trace_context_of_an_event_stays_with_it() -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    assert read_events(STRUCTURED, {}, {**EVENT, "traceparent": parent})[0]["traceparent"] == parent

@@ -1,0 +1,1 @@
+"""Throughline monitor: what happened, searchable."""

@@ -1,0 +1,249 @@
+"""Journal entries reach the index: late, twice, in any order, or by another way."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+
+from monitor_service import models, search
+from monitor_service.entries import entry_of
+from monitor_service.errors import CoordinatorAway
+from monitor_service.search import Found
+from service_kit.database import reading
+from service_kit.messages import JOURNAL_ENTRY, CloudEvent, JournalEntry
+from service_kit.testing.waiting import until
+
+Journal = Callable[..., list[JournalEntry]]
+
+
+def found(hub: Any, instance: str) -> Found | None:
+    with reading(hub.store) as connection:
+        rows, _ = search.search(connection, search.Conditions(), 200)
+    return next((row for row in rows if row.id == instance), None)
+
+
+def state(hub: Any, instance: str) -> tuple[str, int] | None:
+    row = found(hub, instance)
+    return None if row is None else (row.status, row.seq)
+
+
+def stored(hub: Any) -> int:
+    with reading(hub.store) as connection:
+        return connection.scalar(select(func.count()).select_from(models.entries)) or 0
+
+
+def gaps(hub: Any) -> int:
+    with reading(hub.store) as connection:
+        return search.count_gaps(connection)
+
+
+def test_an_instance_is_found_with_its_documents(hub: Any, journal: Journal) -> None:
+    hub.publish(*journal("completes"))
+
+    hub.follow(6)
+
+    row = found(hub, "completes")
+    assert row is not None
+    assert (row.status, row.seq, row.business_key) == ("completed", 6, "SO-1001")
+    assert ("sys", "salesOrder", "4711") in row.documents
+    assert hub.queued() == 0
+
+
+def test_entries_that_come_twice_count_once(hub: Any, journal: Journal) -> None:
+    entries = journal("exhausted")
+    hub.publish(*entries, *entries, *entries[:2])
+
+    hub.follow(10)
+    hub.publish(*entries)
+    hub.follow(4)
+
+    assert state(hub, "exhausted") == ("completed", 4)
+    assert stored(hub) == 4
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_order_in_which_entries_come_does_not_matter(hub: Any, journal: Journal, seed: int) -> None:
+    names = ["completes", "refused", "retried", "stuck-undo"]
+    entries = [entry for name in names for entry in journal(name)] * 2
+    chance = random.Random(seed)
+    chance.shuffle(entries)
+
+    while entries:
+        batch = [entries.pop() for _ in range(min(chance.randint(1, 5), len(entries)))]
+        hub.monitor.index.absorb([entry_of(_event(entry)) for entry in batch])
+
+    assert [state(hub, name) for name in names] == [
+        ("completed", 6),
+        ("compensated", 6),
+        ("completed", 4),
+        ("incident", 4),
+    ]
+    hub.monitor.mender.mend()
+    assert gaps(hub) == 0
+    assert hub.coordinator.asked == []
+
+
+def test_a_gap_is_filled_from_the_coordinator(hub: Any, journal: Journal) -> None:
+    entries = journal("completes")
+    hub.coordinator.knows(*entries)
+    hub.publish(entries[0], entries[1], entries[4])
+    hub.follow(3)
+    assert state(hub, "completes") == ("waiting", 2) or state(hub, "completes") == ("running", 2)
+    assert gaps(hub) == 1
+
+    hub.monitor.mender.mend()
+
+    assert hub.coordinator.asked == ["completes from 3"]
+    assert state(hub, "completes") == ("completed", 6)
+    assert gaps(hub) == 0
+
+
+def test_a_gap_waits_for_a_coordinator_that_is_away(hub: Any, journal: Journal) -> None:
+    entries = journal("completes")
+    hub.coordinator.knows(*entries)
+    hub.coordinator.away = True
+    hub.publish(entries[5])
+    hub.follow(1)
+
+    hub.monitor.mender.mend()
+    assert (state(hub, "completes"), gaps(hub)) == (None, 1)
+    hub.coordinator.away = False
+    hub.monitor.mender.mend()
+
+    assert (state(hub, "completes"), gaps(hub)) == (("completed", 6), 0)
+
+
+def test_a_long_gap_is_filled_page_by_page(hub: Any, journal: Journal) -> None:
+    first = journal("retried")[0]
+    idle = msgspec.Raw(b'[{"fact":"input-ignored","reason":"late"}]')
+    entries = [first] + [msgspec.structs.replace(first, seq=seq, facts=idle) for seq in range(2, 1_203)]
+    hub.coordinator.knows(*entries)
+    hub.publish(first, entries[-1])
+    hub.follow(2)
+
+    hub.monitor.mender.mend()
+
+    assert state(hub, "retried") == ("running", 1_202)
+
+
+def test_digests_find_an_instance_whose_tail_was_lost_and_one_that_was_lost_whole(hub: Any, journal: Journal) -> None:
+    cut, whole, complete = journal("completes"), journal("refused"), journal("retried")
+    hub.coordinator.knows(*cut, *whole, *complete)
+    hub.publish(*cut[:3], *complete)
+    hub.follow(7)
+
+    behind = hub.monitor.mender.compare()
+    hub.monitor.mender.mend()
+
+    assert behind == 2
+    assert (state(hub, "completes"), state(hub, "refused")) == (("completed", 6), ("compensated", 6))
+    assert hub.monitor.mender.compare() == 0
+    assert sorted(hub.coordinator.asked)[:2] == ["completes from 4", "digests since 0"]
+    assert hub.coordinator.asked[-1] != "digests since 0"
+
+
+def test_a_comparison_that_failed_is_made_again_from_the_same_time(hub: Any, journal: Journal) -> None:
+    hub.coordinator.knows(*journal("completes"))
+    hub.coordinator.away = True
+
+    with pytest.raises(CoordinatorAway):
+        hub.monitor.mender.compare()
+    hub.coordinator.away = False
+
+    assert hub.monitor.mender.compare() == 1
+
+
+def test_a_new_process_goes_on_where_another_stopped(hub: Any, journal: Journal) -> None:
+    entries = journal("refused")
+    hub.publish(*entries[:3])
+    hub.follow(3)
+
+    hub.publish(*entries)
+    hub.follow(6, hub.new_monitor())
+
+    row = found(hub, "refused")
+    assert row is not None
+    assert (row.status, row.seq) == ("compensated", 6)
+    assert row.documents == [("sys", "salesOrder", "4712")]
+
+
+def test_several_monitors_share_an_instance_without_asking_anybody(hub: Any, journal: Journal) -> None:
+    monitors = [hub.monitor, hub.new_monitor(), hub.new_monitor()]
+
+    for number, entry in enumerate(journal("completes")):
+        hub.publish(entry)
+        hub.follow(1, monitors[number % 3])
+
+    assert state(hub, "completes") == ("completed", 6)
+    assert (gaps(hub), hub.coordinator.asked) == (0, [])
+
+
+def test_what_is_no_journal_entry_is_dead_lettered_and_the_others_of_its_batch_are_indexed(
+    hub: Any, journal: Journal
+) -> None:
+    good = journal("completes")
+    hub.publish(*good[:3])
+    for type_, data in [("other", b"{}"), (JOURNAL_ENTRY, b'{"seq":1}'), (JOURNAL_ENTRY, b'{"instance":"x","seq":0}')]:
+        hub.publish_raw(CloudEvent(id="bad", source="test", type=type_, data=msgspec.Raw(data)))
+    hub.publish(*good[3:])
+
+    hub.follow(9)
+
+    assert state(hub, "completes") == ("completed", 6)
+    until(lambda: hub.dead_letters() == 3)
+
+
+def test_an_entry_that_the_store_refuses_costs_no_other(hub: Any, journal: Journal) -> None:
+    good, bad = journal("completes"), journal("retried", "bad")[0]
+    impossible = msgspec.structs.replace(bad, at=2**70)
+    hub.publish(*good[:2], impossible, *good[2:])
+
+    hub.follow(7)
+
+    assert state(hub, "completes") == ("completed", 6)
+    assert state(hub, "bad") is None
+    until(lambda: hub.dead_letters() == 1)
+
+
+def test_text_that_a_store_cannot_hold_is_shown_with_a_mark(hub: Any, journal: Journal) -> None:
+    entry = journal("refused")[0]
+    facts = bytes(entry.facts).replace(b"SO-1001", b"SO-\\u00001")
+    hub.publish(msgspec.structs.replace(entry, facts=msgspec.Raw(facts)))
+
+    hub.follow(1)
+
+    row = found(hub, "refused")
+    assert row is not None
+    assert row.business_key == "SO-\ufffd1"
+
+
+def test_what_happens_is_visible_within_a_second(hub: Any, journal: Journal) -> None:
+    monitor = hub.new_monitor()
+    monitor.start()
+    until(lambda: monitor.app is not None and _ready(hub, monitor))
+
+    hub.publish(*journal("completes"))
+
+    until(lambda: state(hub, "completes") == ("completed", 6), timeout=1.0)
+
+
+def test_a_started_monitor_mends_by_itself(hub: Any, journal: Journal) -> None:
+    entries = journal("completes")
+    hub.coordinator.knows(*entries)
+    hub.publish(entries[0], entries[3])
+    monitor = hub.new_monitor(gap_grace=0.05, gap_interval=0.05)
+
+    monitor.start()
+
+    until(lambda: state(hub, "completes") == ("completed", 6))
+
+
+def _ready(hub: Any, monitor: Any) -> bool:
+    return bool(hub.client(monitor).get("/ready").status_code == 200)
+
+
+def _event(entry: JournalEntry) -> CloudEvent:
+    return CloudEvent(id="e", source="test", type=JOURNAL_ENTRY, data=msgspec.Raw(msgspec.json.encode(entry)))

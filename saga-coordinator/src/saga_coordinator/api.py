@@ -1,0 +1,231 @@
+"""The handlers of `openapi/saga-coordinator.yaml`, by operationId."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from saga_coordinator import views, wire
+from saga_coordinator.bpmn import Refused, process_ids
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.errors import InstanceNotFound
+from saga_coordinator.lanes import EVENTS
+from saga_coordinator.lookout import Lookout
+from saga_coordinator.registry import Parse
+from saga_coordinator.sending import Sender
+from saga_coordinator.service import Service, start
+from saga_coordinator.store.processes import Deployment
+from saga_coordinator.store.refusals import Refusal
+from service_kit.broker import Outgoing
+from service_kit.http import Conflict, NotFound, Unprocessable, answer, current_caller
+from service_kit.http.problems import Problem
+from service_kit.ids import derived_id, new_id
+from service_kit.messages import CloudEvent
+
+Body = dict[str, Any]
+# How refusals are answered; every other code is a conflict with the instance as it is (409).
+NO_SUCH = frozenset({"NO_SUCH_INSTANCE"})
+CANNOT = frozenset({"IDEMPOTENCY_KEY_REUSED", "UNKNOWN_ELEMENT", "BUSINESS_KEY", "NEEDS_ANSWER", "NO_SUCH_FLOW"})
+
+
+class Processes:
+    """Deploying and listing. Blocking: each call has a worker thread."""
+
+    def __init__(self, service: Service, parse: Parse) -> None:
+        self._service = service
+        self._parse = parse
+
+    def list_processes(self) -> Response:
+        """The latest version of each."""
+        newest: dict[str, Deployment] = {}
+        for row in self._service.processes():
+            newest.setdefault(row.id, row)
+        return answer({"items": [views.process_view(row) for row in newest.values()]})
+
+    def list_versions(self, process: str) -> Response:
+        """Newest first."""
+        return answer({"items": [views.process_view(row) for row in self._versions(process)]})
+
+    def read_process_xml(self, process: str, version: int) -> Response:
+        """As it was deployed."""
+        for row in self._versions(process):
+            if row.version == version:
+                return Response(row.xml, media_type="application/xml")
+        raise NotFound(f"Version {version} of process {process} is not deployed.")
+
+    def deploy_process(self, body: bytes, dry_run: bool = False) -> Response:
+        """Store a new version, or only check it."""
+        try:
+            ids = process_ids(body)
+            chosen = ids[0] if ids else ""
+            if dry_run:
+                self._parse(body, chosen)
+                return answer({"process": chosen, "version": None, "deployed": False, "findings": []})
+            known = {(row.id, row.version) for row in self._service.processes()}
+            row = self._service.deploy(body, chosen, by=current_caller().actor)
+        except Refused as refused:
+            raise _not_deployable(refused) from refused
+        deployed = (row.id, row.version) not in known
+        shown = {"process": row.id, "version": row.version, "deployed": deployed, "findings": []}
+        return answer(shown, 201 if deployed else 200)
+
+    def _versions(self, process: str) -> list[Deployment]:
+        rows = [row for row in self._service.processes() if row.id == process]
+        if not rows:
+            raise NotFound(f"No process {process} is deployed.")
+        return rows
+
+
+def _not_deployable(refused: Refused) -> Unprocessable:
+    findings = [views.finding_view(finding) for finding in refused.findings]
+    told = f"{len(findings)} finding{'' if len(findings) == 1 else 's'} in the diagram; nothing was stored."
+    return Unprocessable(told, code="NOT_DEPLOYABLE", more={"findings": findings})
+
+
+class Instances:
+    """Starting, steering and reading instances. `lanes` as all coordinators have it."""
+
+    def __init__(self, service: Service, sender: Sender, lookout: Lookout, lanes: int) -> None:
+        self._service = service
+        self._sender = sender
+        self._lookout = lookout
+        self._lanes = lanes
+
+    async def start_instance(self, body: Body) -> Response:
+        """Send the start on its lane, and wait as long as is asked."""
+        version = await run_in_threadpool(self._version, body["process"], body.get("version"))
+        actor = current_caller().actor
+        input_ = start(
+            body["process"],
+            version,
+            idempotency_key=body.get("idempotency_key"),
+            client=actor,
+            business_key=body.get("business_key"),
+            by=actor,
+            variables=body["variables"],
+        )
+        await self._sender.send([wire.input_event(input_, self._lanes)])
+        outcome = await self._lookout.outcome(input_.instance, input_.id, body.get("wait", 0))
+        if outcome is None:
+            return _taken(input_.instance)
+        refusal = outcome.refusal
+        if refusal and refusal.code == "EXISTING_INSTANCE" and refusal.existing_instance:
+            return await self._shown(refusal.existing_instance)
+        if refusal and refusal.code != "ALREADY_STARTED":
+            raise _problem(refusal)
+        await self._lookout.end(input_.instance, body.get("wait_end", 0))
+        return await self._shown(input_.instance, 201)
+
+    async def read_instance(self, id: str) -> Response:  # noqa: A002 - the contract's name
+        """From the journal."""
+        return await self._shown(id)
+
+    def read_undo_plan(self, id: str) -> Response:  # noqa: A002
+        """What a cancel with undo would do."""
+        return answer(views.plan_view(*self._service.undo_plan(id)))
+
+    async def cancel_instance(self, id: str, body: Body) -> Response:  # noqa: A002
+        """Stop it."""
+        fields = {**_who(body), "undo": body["undo"]}
+        return await self._act(id, body, "cancel", lambda input_id: i.Cancel(id=input_id, instance=id, **fields))
+
+    async def retry_instance(self, id: str, body: Body) -> Response:  # noqa: A002
+        """Every incident again."""
+        fields = _who(body)
+        return await self._act(id, body, "retry", lambda input_id: i.Retry(id=input_id, instance=id, **fields))
+
+    async def retry_step(self, id: str, step: int, body: Body) -> Response:  # noqa: A002
+        """One incident again."""
+        fields = {**_who(body), "step": step, "happened": body.get("happened"), "output": body.get("output")}
+        return await self._act(id, body, f"retry/{step}", lambda input_id: i.Retry(id=input_id, instance=id, **fields))
+
+    async def complete_step(self, id: str, step: int, body: Body) -> Response:  # noqa: A002
+        """Finish a step by hand."""
+        fields: Body = {"step": step, "output": body.get("output"), "by": current_caller().actor}
+        make = lambda input_id: i.CompleteStep(id=input_id, instance=id, **fields)  # noqa: E731
+        return await self._act(id, body, f"complete/{step}", make)
+
+    async def _act(self, instance: str, body: Body, act: str, make: Callable[[str], i.Input]) -> Response:
+        key = body.get("idempotency_key")
+        input_ = make(derived_id("act", current_caller().actor, instance, act, key) if key else new_id())
+        await self._sender.send([wire.input_event(input_, self._lanes)])
+        outcome = await self._lookout.outcome(instance, input_.id, body.get("wait", 0))
+        if outcome is None:
+            return _taken(instance)
+        if outcome.refusal:
+            raise _problem(outcome.refusal)
+        if key and outcome.seq:
+            await run_in_threadpool(self._same_act, input_, outcome.seq)
+        return await self._shown(instance)
+
+    def _same_act(self, input_: i.Input, seq: int) -> None:
+        (row,) = self._service.journal(input_.instance, seq, 1)
+        if msgspec.structs.replace(wire.stored_input(row), at=0) != input_:
+            raise Unprocessable("This Idempotency-Key was used for another request.", code="IDEMPOTENCY_KEY_REUSED")
+
+    async def _shown(self, instance: str, status: int = 200) -> Response:
+        return answer(await run_in_threadpool(self._view, instance), status)
+
+    def _view(self, instance: str) -> Body:
+        state = self._service.load(instance)
+        row = self._service.instances([instance])[instance]
+        return views.instance_view(state, row, self._service.registry.get(state.process, state.version))
+
+    def _version(self, process: str, version: int | None) -> int:
+        registry = self._service.registry
+        return (registry.get(process, version) if version else registry.latest(process)).version
+
+
+def _who(body: Body) -> Body:
+    return {"by": current_caller().actor, "reason": body["reason"], "expected_seq": body.get("expected_seq")}
+
+
+def _taken(instance: str) -> Response:
+    return answer({"id": instance, "status": "accepted"}, 202)
+
+
+def _problem(refusal: Refusal) -> Problem:
+    more = {"existing_instance": refusal.existing_instance} if refusal.existing_instance else {}
+    kind = NotFound if refusal.code in NO_SUCH else Unprocessable if refusal.code in CANNOT else Conflict
+    return kind(f"{refusal.message[:1].upper()}{refusal.message[1:]}.", code=refusal.code, more=more)
+
+
+class Followers:
+    """What the monitor asks for when it has missed something. Blocking."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def read_journal(self, id: str, limit: int, **query: Any) -> Response:  # noqa: A002 - `from` cannot be a name
+        """Journal entries from `from` on."""
+        known = self._service.instances([id]).get(id)
+        if known is None:
+            raise InstanceNotFound
+        rows = self._service.journal(id, query["from"], limit)
+        return answer({"items": [views.entry_view(row, known) for row in rows]})
+
+    def list_digests(self, since: int, after: str, limit: int) -> Response:
+        """How far each journal goes."""
+        page = self._service.digests(since, after, limit)
+        return answer({"items": [{"instance": instance, "seq": seq} for instance, seq in page]})
+
+
+class Events:
+    """Storing events that no instance is known for yet."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def publish_events(self, body: Body) -> Response:
+        """On the queue `events`, confirmed."""
+        events = [_event(event) for event in body["events"]]
+        await self._sender.send([Outgoing(EVENTS, event) for event in events])
+        return answer({"accepted": len(events)}, 202)
+
+
+def _event(given: Body) -> CloudEvent:
+    data = msgspec.Raw(wire.encode(given.get("data")))
+    known = {name: given[name] for name in CloudEvent.__struct_fields__ if name in given and name != "data"}
+    return CloudEvent(**known, data=data)

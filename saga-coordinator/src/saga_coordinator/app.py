@@ -1,0 +1,64 @@
+"""The coordinator's HTTP app."""
+
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from saga_coordinator.api import Events, Followers, Instances, Processes
+from saga_coordinator.coordinator import Coordinator
+from saga_coordinator.errors import InstanceNotFound, ProcessNotFound
+from saga_coordinator.lookout import Lookout
+from saga_coordinator.sending import Sender
+from service_kit.http import InternalGuard, contract
+from service_kit.http import create_app as create_kit_app
+from service_kit.http.operational import Check
+
+BODY_LIMIT = 8 * 1024 * 1024
+PROBLEMS: dict[type[Exception], int] = {InstanceNotFound: 404, ProcessNotFound: 404}
+CHECKS = ("store", "broker", "prepared", "running")
+
+
+def create_app(
+    coordinator: Coordinator,
+    internal_token: str,
+    *,
+    registry: CollectorRegistry | None = None,
+    validate_responses: bool = False,
+) -> ASGIApp:
+    """The internal API over a coordinator that runs in this process. `registry` is what `/metrics` tells besides
+    requests; `validate_responses` is for tests."""
+    service = coordinator.service
+    sender = Sender(coordinator.broker.publish)
+    lookout = Lookout(service.outcomes, service.instances)
+    processes = Processes(service, coordinator.parse)
+    instances = Instances(service, sender, lookout, coordinator.settings.lanes)
+    followers = Followers(service)
+    return create_kit_app(
+        contract("saga-coordinator.yaml"),
+        {
+            "list_processes": processes.list_processes,
+            "list_versions": processes.list_versions,
+            "read_process_xml": processes.read_process_xml,
+            "deploy_process": processes.deploy_process,
+            "start_instance": instances.start_instance,
+            "read_instance": instances.read_instance,
+            "read_undo_plan": instances.read_undo_plan,
+            "cancel_instance": instances.cancel_instance,
+            "retry_instance": instances.retry_instance,
+            "retry_step": instances.retry_step,
+            "complete_step": instances.complete_step,
+            "read_journal": followers.read_journal,
+            "list_digests": followers.list_digests,
+            "publish_events": Events(sender).publish_events,
+        },
+        service="saga-coordinator",
+        guard=InternalGuard(internal_token),
+        problems=PROBLEMS,
+        checks={name: _check(coordinator, name) for name in CHECKS},
+        registry=registry,
+        body_limit=BODY_LIMIT,
+        validate_responses=validate_responses,
+    )
+
+
+def _check(coordinator: Coordinator, name: str) -> Check:
+    return lambda: coordinator.readiness()[name]

@@ -1,0 +1,197 @@
+"""Deciding a batch of inputs, instance by instance. Reads nothing and writes nothing.
+
+A chain holds what happens to one instance in one batch: its inputs in order, each decided on the state that the one
+before left. It stands or falls as a whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from saga_coordinator import wire
+from saga_coordinator.cache import Known
+from saga_coordinator.engine import IllegalInput, InstanceState, decide
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.process import BusinessKey
+from saga_coordinator.registry import Registry
+from saga_coordinator.store.journal import Row
+from saga_coordinator.store.queued import Queued
+from saga_coordinator.store.refusals import Refusal
+from service_kit.broker import Delivery
+
+
+class Item(msgspec.Struct, frozen=True, eq=False):
+    """One input and the delivery that brought it."""
+
+    delivery: Delivery
+    input: i.Input
+
+
+class Journalled(msgspec.Struct, frozen=True):
+    """It is a new journal row. `state` is what is then true."""
+
+    row: Row
+    facts: list[f.Fact]
+    state: InstanceState
+    input: i.Input
+    business_key: BusinessKey
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The journal has it already."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """It makes no sense; whoever sent it is told."""
+
+    refusal: Refusal
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A start that waits until its business key is free."""
+
+    queued: Queued
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A message whose subscription is over: it goes to somebody else."""
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """Its time is over, and it does not matter."""
+
+
+class Poisoned(msgspec.Struct, frozen=True):
+    """Nobody can handle it."""
+
+    reason: str
+
+
+Result = Journalled | Duplicate | Refused | Waiting | Returned | Stale | Poisoned
+
+
+class Chain(msgspec.Struct):
+    """The inputs of one instance and their results. `suspicious`: one of them made no sense on the state it met."""
+
+    instance: str
+    items: list[Item]
+    known: Known | None
+    results: list[Result] = []
+    state: InstanceState | None = None
+    suspicious: bool = False
+    fresh: bool = False
+
+    @property
+    def entries(self) -> list[Journalled]:
+        """The new journal rows."""
+        return [result for result in self.results if type(result) is Journalled]
+
+
+# Inputs whose sender waits for an answer.
+ASKED = (i.Start, i.CompleteStep, i.Retry, i.Cancel, i.ChooseFlows)
+_IGNORED = (f.ReplyIgnored, f.InputIgnored)
+
+
+class Decider:
+    """Decides chains at `now` (ms). `stored`: (instance, input id) pairs known to be journalled; `refused`: starts that
+    lost their business key, by input id."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        now: int,
+        stored: Mapping[tuple[str, str], Row],
+        refused: Mapping[str, Refusal | Queued],
+    ) -> None:
+        self._registry = registry
+        self._now = now
+        self._stored = stored
+        self._refused = refused
+
+    def chain(self, instance: str, items: list[Item], known: Known | None, *, fresh: bool) -> Chain:
+        """Decide the inputs of one instance in order."""
+        chain = Chain(instance, items, known, [], known.state if known else None, fresh=fresh)
+        taken: set[str] = set()
+        for item in items:
+            chain.results.append(self._result(chain, item.input, taken))
+        return chain
+
+    def _result(self, chain: Chain, input_: i.Input, taken: set[str]) -> Result:
+        if input_.id in taken or (chain.known and input_.id in chain.known.inputs):
+            return Duplicate()
+        if (input_.instance, input_.id) in self._stored:
+            return Duplicate()
+        refusal = self._refused.get(input_.id) or self._misfit(chain, input_)
+        if refusal is not None:
+            chain.suspicious = True
+            return Refused(refusal) if isinstance(refusal, Refusal) else Waiting(refusal)
+        if chain.state is None and type(input_) is not i.Start:
+            chain.suspicious = True
+            return self._without_instance(input_)
+        try:
+            return self._decided(chain, input_, taken)
+        except SQLAlchemyError:
+            raise
+        except IllegalInput as illegal:
+            chain.suspicious = True
+            return Refused(Refusal(input_.id, input_.instance, illegal.code, illegal.message))
+        except Exception as error:  # whatever one input does, the others of its batch go on
+            chain.suspicious = True
+            return Poisoned(f"{type(error).__name__}: {error}")
+
+    def _decided(self, chain: Chain, input_: i.Input, taken: set[str]) -> Result:
+        state = chain.state
+        process = self._process(state, input_)
+        at = self._now if state is None else max(self._now, state.now)
+        input_ = msgspec.structs.replace(input_, at=at)
+        decision = decide(process, state, input_)
+        facts = decision.facts
+        if not facts or type(facts[0]) in _IGNORED:
+            chain.suspicious = True
+        if not facts:
+            return Returned() if decision.returned else Stale()
+        chain.state = after = decision.state
+        taken.add(input_.id)
+        row = Row(input_.instance, after.seq, at, input_.id, wire.encode(input_), wire.encode(facts))
+        return Journalled(row, facts, after, input_, process.business_key)
+
+    def _process(self, state: InstanceState | None, input_: Any) -> Any:
+        if state is None:
+            return self._registry.get(input_.process, input_.version)
+        return self._registry.get(state.process, state.version)
+
+    @staticmethod
+    def _misfit(chain: Chain, input_: i.Input) -> Refusal | None:
+        """A start of what has started: the same request (answered with the same instance), or its key used again."""
+        if type(input_) is not i.Start or chain.state is None:
+            return None
+        if input_.digest == chain.state.digest:
+            return Refusal(input_.id, input_.instance, "ALREADY_STARTED", "it has started already", input_.instance)
+        return Refusal(
+            input_.id,
+            input_.instance,
+            "IDEMPOTENCY_KEY_REUSED",
+            "the same idempotency key came with another request before",
+            input_.instance,
+        )
+
+    @staticmethod
+    def _without_instance(input_: i.Input) -> Result:
+        if isinstance(input_, ASKED):
+            return Refused(Refusal(input_.id, input_.instance, "NO_SUCH_INSTANCE", "there is no such instance"))
+        if isinstance(input_, i.MessageArrived):
+            return Returned()
+        if isinstance(input_, i.Reply):
+            return Poisoned("there is no such instance")
+        return Stale()
+
+
+def by_instance(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """The items of each instance, in order."""
+    grouped: dict[str, list[Item]] = {}
+    for item in items:
+        grouped.setdefault(item.input.instance, []).append(item)
+    return grouped

@@ -1,0 +1,183 @@
+"""The coordinator's tables.
+
+Text is compared byte by byte ("C"): ids are looked up and sorted, never shown in a language's order. Times are integer
+milliseconds since the epoch by the store's clock.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+
+def _text() -> TypeEngine[str]:
+    return Text().with_variant(Text(collation="C"), "postgresql")
+
+
+# Append only; the truth. One row is one input and its facts, both JSON.
+journal = Table(
+    "journal",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("input_id", _text(), nullable=False),
+    Column("input", LargeBinary, nullable=False),
+    Column("facts", LargeBinary, nullable=False),
+    UniqueConstraint("instance_id", "input_id", name="journal_input"),
+)
+
+# A folded state, to read less of a long journal. May be deleted at any time.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+# What can be listed without reading journals. Changes with the status only.
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("process", _text(), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", _text(), nullable=False),
+    Column("business_key", _text()),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)
+Index(
+    "instances_open",
+    instances.c.id,
+    postgresql_where=instances.c.ended_at.is_(None),
+    sqlite_where=instances.c.ended_at.is_(None),
+)
+_has_key = instances.c.business_key.is_not(None)
+Index("instances_key", instances.c.business_key, postgresql_where=_has_key, sqlite_where=_has_key)
+
+# (process, key) arbitrates starts; `released` keys may be taken over by the next generation.
+business_keys = Table(
+    "business_keys",
+    metadata,
+    Column("process", _text(), primary_key=True),
+    Column("key", _text(), primary_key=True),
+    Column("instance_id", _text(), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("released", Boolean, nullable=False),
+)
+
+# Starts that wait until their business key is free; `wake_at` is when they may be tried (again).
+queued_starts = Table(
+    "queued_starts",
+    metadata,
+    Column("input_id", _text(), primary_key=True),
+    Column("process", _text(), nullable=False),
+    Column("key", _text(), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("input", LargeBinary, nullable=False),
+    Column("wake_at", BigInteger, nullable=False),
+)
+Index("queued_starts_key", queued_starts.c.process, queued_starts.c.key)
+
+# `wake_at` is when the timer is published next: when it is due, and some time later if nobody consumed it.
+timers = Table(
+    "timers",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("timer", Integer, primary_key=True, autoincrement=False),
+    Column("due", BigInteger, nullable=False),
+    Column("wake_at", BigInteger, nullable=False),
+)
+Index("timers_wake", timers.c.wake_at)
+
+# Timer start events of the latest version of each process: `every` is an ISO 8601 duration, `remaining` how many more
+# starts there are (None: no end).
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("process", _text(), primary_key=True),
+    Column("element", _text(), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("every", _text()),
+    Column("remaining", Integer),
+)
+Index("schedules_due", schedules.c.due)
+
+# `message` is the one that was given to this subscription and is on its way.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("subscription", Integer, primary_key=True, autoincrement=False),
+    Column("name", _text(), nullable=False),
+    Column("key", _text(), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("message", _text()),
+)
+Index("subscriptions_name_key", subscriptions.c.name, subscriptions.c.key)
+
+# Messages that no journal has yet: early ones (no instance), and those on their way to a subscription.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("name", _text(), nullable=False),
+    Column("key", _text(), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("instance_id", _text()),
+    Column("subscription", Integer),
+    Column("wake_at", BigInteger),
+)
+Index("messages_name_key", messages.c.name, messages.c.key)
+Index("messages_instance", messages.c.instance_id)
+Index("messages_wake", messages.c.wake_at)
+
+# Events that were routed, with the inputs that they became (JSON): a redelivered event becomes the same ones.
+seen_events = Table(
+    "seen_events",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("inputs", LargeBinary, nullable=False),
+)
+Index("seen_events_at", seen_events.c.at)
+
+# Inputs that were answered with a no.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("input_id", _text(), primary_key=True),
+    Column("instance_id", _text(), nullable=False),
+    Column("code", _text(), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("existing_instance", _text()),
+    Column("at", BigInteger, nullable=False),
+)
+Index("refusals_at", refusals.c.at)
+
+# Inputs under suspicion of killing their consumer, and how often each was tried alone.
+suspects = Table(
+    "suspects",
+    metadata,
+    Column("input_id", _text(), primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# Deployed versions; `digest` of the file recognises one that is deployed again.
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", _text(), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("xml", LargeBinary, nullable=False),
+    Column("deployed_at", BigInteger, nullable=False),
+    Column("deployed_by", Text),
+)

@@ -1,0 +1,195 @@
+"""What the coordinator offers to its API: deploy, submit inputs, ask what became of them, read."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from saga_coordinator import wire
+from saga_coordinator.cache import Known, folded
+from saga_coordinator.clock import Clock
+from saga_coordinator.engine import InstanceState, PlannedStep, undo_plan
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.errors import InstanceNotFound
+from saga_coordinator.registry import Parse, Registry
+from saga_coordinator.settings import Settings
+from saga_coordinator.store import instances, journal, processes, queued, refusals
+from saga_coordinator.store.instances import Instance
+from saga_coordinator.store.journal import Row
+from saga_coordinator.store.processes import Deployment
+from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.store.timers import schedule
+from saga_coordinator.timers import schedules_of
+from service_kit.broker import Broker
+from service_kit.database import reading, writing
+from service_kit.ids import derived_id, new_id
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an input: journalled as row `seq`, refused, or (a start) queued behind its business key."""
+
+    seq: int | None = None
+    refusal: Refusal | None = None
+    queued: bool = False
+
+
+class Service:
+    """Thread-safe. Every method may raise sqlalchemy's errors, `submit` also `BrokerUnavailable`."""
+
+    def __init__(
+        self, store: Engine, broker: Broker, registry: Registry, parse: Parse, clock: Clock, settings: Settings
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._registry = registry
+        self._parse = parse
+        self._clock = clock
+        self._settings = settings
+
+    # -- processes
+
+    def deploy(self, xml: bytes, process_id: str, *, by: str | None = None) -> Deployment:
+        """Deploy the process `process_id` of a file as its next version; a file that is the newest version already
+        gives that version. Raises `saga_coordinator.bpmn.Refused` with the findings, and nothing is stored."""
+        parsed = self._parse(xml, process_id)
+        digest = hashlib.sha256(xml).hexdigest()
+        while True:
+            try:
+                with writing(self._store) as connection:
+                    newest = processes.latest(connection, parsed.id)
+                    if newest is not None and newest.digest == digest:
+                        return newest
+                    version = newest.version + 1 if newest else 1
+                    now = self._clock.now()
+                    row = Deployment(parsed.id, version, digest, parsed.name, xml, now, by)
+                    processes.add(connection, row)
+                    starts = schedules_of(msgspec.structs.replace(parsed, version=version), now)
+                    schedule(connection, parsed.id, starts)
+                    return row
+            except IntegrityError:
+                continue  # somebody else deployed that version number at the same time
+
+    def processes(self) -> list[Deployment]:
+        """Every version of every process, newest first within a process."""
+        with reading(self._store) as connection:
+            return processes.all_versions(connection)
+
+    @property
+    def registry(self) -> Registry:
+        """The parsed processes."""
+        return self._registry
+
+    # -- inputs
+
+    def submit(self, *inputs: i.Input) -> None:
+        """Send inputs to their lanes; they are safe when this returns."""
+        self._broker.publish([wire.input_event(input_, self._settings.lanes) for input_ in inputs])
+
+    def outcomes(self, inputs: Iterable[tuple[str, str]]) -> dict[str, Outcome]:
+        """What became of these (instance, input id) pairs, by input id; those that nobody has handled yet are missing.
+        Few queries for all: poll with many."""
+        pairs = list(inputs)
+        with reading(self._store) as connection:
+            seqs = journal.seqs_of_inputs(connection, pairs)
+            found = {input_id: Outcome(seq=seq) for (_, input_id), seq in seqs.items()}
+            rest = [input_id for _, input_id in pairs if input_id not in found]
+            if rest:
+                refused = refusals.find(connection, rest)
+                found |= {input_id: Outcome(refusal=refusal) for input_id, refusal in refused.items()}
+                found |= {input_id: Outcome(queued=True) for input_id in queued.find(connection, rest)}
+        return found
+
+    # -- instances
+
+    def instances(self, ids: Sequence[str]) -> dict[str, Instance]:
+        """Those of these instances that exist."""
+        with reading(self._store) as connection:
+            return instances.find(connection, ids)
+
+    def search(
+        self,
+        *,
+        process: str | None = None,
+        status: str | None = None,
+        business_key: str | None = None,
+        open_only: bool = False,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[Instance]:
+        """Instances by id, from `after` (exclusive) on."""
+        with reading(self._store) as connection:
+            return instances.search(
+                connection,
+                process=process,
+                status=status,
+                business_key=business_key,
+                open_only=open_only,
+                after=after,
+                limit=limit,
+            )
+
+    def load(self, instance: str) -> InstanceState:
+        """An instance as the journal tells it now. Raises `InstanceNotFound`, and `Poison` if it cannot be read."""
+        with reading(self._store) as connection:
+            known = _load(connection, instance)
+        if known is None:
+            raise InstanceNotFound(f"there is no instance {instance!r}")
+        return known.state
+
+    def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedStep]]:
+        """What a cancel with undo would undo now, with the state it is read from. Raises as `load`."""
+        state = self.load(instance)
+        return state, undo_plan(self._registry.get(state.process, state.version), state)
+
+    def journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
+        """Journal rows of an instance from `seq` on."""
+        with reading(self._store) as connection:
+            return journal.rows_from(connection, instance, seq, limit)
+
+    def digests(self, since: int, after: str = "", limit: int = 1_000) -> list[tuple[str, int]]:
+        """(instance, last seq) of instances that were open at or after `since` (ms), by id after `after`."""
+        with reading(self._store) as connection:
+            return instances.digests(connection, since, after, limit)
+
+
+def start(
+    process: str,
+    version: int,
+    *,
+    idempotency_key: str | None = None,
+    client: str = "",
+    business_key: str | None = None,
+    by: str | None = None,
+    variables: dict[str, object] | None = None,
+    element: str | None = None,
+) -> i.Start:
+    """A start as the API sends it. The same client's same key makes the same instance; the input id tells requests with
+    the same key but other contents apart."""
+    digest = request_digest(process, element, business_key, variables or {})
+    instance = derived_id("start", client, idempotency_key) if idempotency_key else new_id()
+    return i.Start(
+        id=f"s:{instance}:{digest}",
+        instance=instance,
+        process=process,
+        version=version,
+        element=element,
+        variables=variables or {},
+        business_key=business_key,
+        by=by,
+        digest=digest,
+    )
+
+
+def request_digest(process: str, element: str | None, business_key: str | None, variables: dict[str, object]) -> str:
+    """The same for the same request, whatever the order of its fields. The version is not part of it."""
+    content = msgspec.json.encode([process, element, business_key, variables], order="deterministic")
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _load(connection: Connection, instance: str) -> Known | None:
+    record = journal.load(connection, [instance]).get(instance)
+    if record is None:
+        return None
+    return folded(instance, record) or folded(instance, journal.load_whole(connection, instance))

@@ -1,0 +1,148 @@
+"""Journal rows, and the snapshots that shorten reading them."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, and_, func, literal, null, select, tuple_, union_all
+
+from saga_coordinator.models import journal, snapshots
+from saga_coordinator.store import bulk
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One input and its facts (JSON), `at` ms."""
+
+    instance: str
+    seq: int
+    at: int
+    input_id: str
+    input: bytes
+    facts: bytes
+
+
+class Record(msgspec.Struct):
+    """What is stored of one instance: the rows after the snapshot (see `wire.snapshot_of`), if it has one."""
+
+    rows: list[Row]
+    snapshot: bytes | None = None
+
+
+_COLUMNS = {
+    "instance_id": "text",
+    "seq": "integer",
+    "at": "bigint",
+    "input_id": "text",
+    "input": "bytea",
+    "facts": "bytea",
+}
+_append = bulk.insert("journal", _COLUMNS)
+_snapshot = bulk.Bulk(
+    {"instance_id": "text", "seq": "integer", "state": "bytea"},
+    postgresql="INSERT INTO snapshots (instance_id, seq, state) SELECT instance_id, seq, state FROM {v}"
+    " ON CONFLICT (instance_id) DO UPDATE SET seq = excluded.seq, state = excluded.state"
+    " WHERE snapshots.seq < excluded.seq",
+    sqlite="INSERT INTO snapshots (instance_id, seq, state) VALUES (?, ?, ?)"
+    " ON CONFLICT (instance_id) DO UPDATE SET seq = excluded.seq, state = excluded.state"
+    " WHERE snapshots.seq < excluded.seq",
+)
+
+
+def append(connection: Connection, rows: Sequence[Row]) -> int:
+    """Insert rows, sorted by instance; the number of those that won their place and their input id."""
+    return _append.run(connection, [(r.instance, r.seq, r.at, r.input_id, r.input, r.facts) for r in rows])
+
+
+def losers(connection: Connection, rows: Sequence[Row]) -> set[str]:
+    """Of rows that were not stored: the instances whose place or input id is taken."""
+    places = select(journal.c.instance_id).where(
+        tuple_(journal.c.instance_id, journal.c.seq).in_([(r.instance, r.seq) for r in rows])
+    )
+    inputs = select(journal.c.instance_id).where(
+        tuple_(journal.c.instance_id, journal.c.input_id).in_([(r.instance, r.input_id) for r in rows])
+    )
+    return set(connection.scalars(union_all(places, inputs)))
+
+
+def load(connection: Connection, instances: Iterable[str]) -> dict[str, Record]:
+    """The records of those instances that exist, in one query."""
+    ids = sorted(set(instances))
+    rows = (
+        select(*_row_columns())
+        .outerjoin(snapshots, snapshots.c.instance_id == journal.c.instance_id)
+        .where(journal.c.instance_id.in_(ids), journal.c.seq > func.coalesce(snapshots.c.seq, 0))
+    )
+    states = select(snapshots.c.instance_id, snapshots.c.seq, literal(0), literal(""), snapshots.c.state, null()).where(
+        snapshots.c.instance_id.in_(ids)
+    )
+    return _records(connection, union_all(rows, states).order_by("instance_id", "seq"))
+
+
+def load_whole(connection: Connection, instance: str) -> Record:
+    """All rows of an instance, whatever snapshot it has."""
+    statement = select(*_row_columns()).where(journal.c.instance_id == instance).order_by(journal.c.seq)
+    return _records(connection, statement).get(instance, Record([]))
+
+
+def rows_from(connection: Connection, instance: str, seq: int, limit: int) -> list[Row]:
+    """Up to `limit` rows of an instance, from `seq` on."""
+    statement = (
+        select(*_row_columns())
+        .where(journal.c.instance_id == instance, journal.c.seq >= seq)
+        .order_by(journal.c.seq)
+        .limit(limit)
+    )
+    return [Row(*row) for row in connection.execute(statement)]
+
+
+def rows_of_inputs(connection: Connection, inputs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+    """The rows of these (instance, input id) pairs, where they were journalled."""
+    pairs = sorted(set(inputs))
+    if not pairs:
+        return {}
+    statement = select(*_row_columns()).where(tuple_(journal.c.instance_id, journal.c.input_id).in_(pairs))
+    return {(row[0], row[3]): Row(*row) for row in connection.execute(statement)}
+
+
+def seqs_of_inputs(connection: Connection, inputs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Where these (instance, input id) pairs were journalled, if they were."""
+    pairs = sorted(set(inputs))
+    if not pairs:
+        return {}
+    c = journal.c
+    statement = select(c.instance_id, c.input_id, c.seq).where(tuple_(c.instance_id, c.input_id).in_(pairs))
+    return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
+
+
+def last_of(connection: Connection, instances: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The last (seq, at) of these instances."""
+    newest = (
+        select(journal.c.instance_id, func.max(journal.c.seq).label("seq"))
+        .where(journal.c.instance_id.in_(instances))
+        .group_by(journal.c.instance_id)
+        .subquery()
+    )
+    statement = select(journal.c.instance_id, journal.c.seq, journal.c.at).join(
+        newest, and_(journal.c.instance_id == newest.c.instance_id, journal.c.seq == newest.c.seq)
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(statement)}
+
+
+def save_snapshots(connection: Connection, states: Sequence[tuple[str, int, bytes]]) -> None:
+    """Keep (instance, seq, snapshot); an older one never replaces a newer one."""
+    _snapshot.run(connection, states)
+
+
+def _row_columns() -> list:  # type: ignore[type-arg]
+    c = journal.c
+    return [c.instance_id, c.seq, c.at, c.input_id, c.input, c.facts]
+
+
+def _records(connection: Connection, statement) -> dict[str, Record]:  # type: ignore[no-untyped-def]
+    found: dict[str, Record] = {}
+    for instance, seq, at, input_id, input_, facts in connection.execute(statement):
+        record = found.setdefault(instance, Record([]))
+        if facts is None:
+            record.snapshot = input_
+        else:
+            record.rows.append(Row(instance, seq, at, input_id, input_, facts))
+    return found

@@ -1,0 +1,136 @@
+"""Publishes what is due: timers of instances, starts by schedule, starts whose business key is free now, messages whose
+delivery was lost."""
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+from saga_coordinator import wire
+from saga_coordinator.clock import Clock
+from saga_coordinator.correlation import arrival
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine import times
+from saga_coordinator.engine.process import Process, TimerDefinition, TimerKind, Trigger
+from saga_coordinator.patience import Patience
+from saga_coordinator.registry import start_events
+from saga_coordinator.settings import Settings
+from saga_coordinator.store import messages, queued, timers
+from saga_coordinator.store.queued import Queued
+from saga_coordinator.store.timers import Schedule
+from service_kit.broker import Broker, BrokerUnavailable
+from service_kit.database import reading, writing
+from service_kit.ids import derived_id
+
+_log = structlog.get_logger(__name__)
+PAGE = 500
+
+
+class Timekeeper:
+    """Looks for what is due. Any number may look at the same time; what they publish twice is recognised."""
+
+    def __init__(self, store: Engine, broker: Broker, clock: Clock, settings: Settings, patience: Patience) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._settings = settings
+        self._patience = patience
+
+    def run(self) -> None:
+        """Look again and again until stopped."""
+        pause = self._settings.timer_interval
+        while not self._patience.stopping.wait(pause):
+            try:
+                pause = 0.0 if self.publish_due() == PAGE else self._settings.timer_interval
+            except (DBAPIError, NoConnection, BrokerUnavailable) as error:
+                _log.warning("timers.unavailable", error=str(error))
+                pause = 1.0
+
+    def publish_due(self) -> int:
+        """Publish up to a page of what is due now; how many timers it was. A row stays until the journal has it, and
+        is published again if that takes too long."""
+        now = self._clock.now()
+        again_at = now + round(self._settings.timer_republish * 1000)
+        with reading(self._store) as connection:
+            schedules = timers.schedules_due(connection, now)
+            work = timers.any_due(connection, now) or messages.any_overdue(connection, now)
+            in_line = queued.next_in_line(connection, now, PAGE)
+        self._start_scheduled(schedules, now)
+        self._start_queued(in_line, again_at)
+        if not work:
+            return 0
+        with writing(self._store) as connection:
+            due = timers.claim_due(connection, now, again_at, PAGE)
+            overdue = messages.claim_overdue(connection, now, again_at, PAGE)
+        inputs: list[i.Input] = [
+            i.TimerDue(id=f"t:{timer.instance}:{timer.timer}", instance=timer.instance, timer=timer.timer)
+            for timer in due
+        ]
+        inputs += [arrival(message) for message in overdue]
+        self._broker.publish([wire.input_event(input_, self._settings.lanes) for input_ in inputs])
+        return len(due)
+
+    def _start_scheduled(self, schedules: list[Schedule], now: int) -> None:
+        """Publish first, then move on: a start that is published twice is the same instance."""
+        for schedule in schedules:
+            self._broker.publish([wire.input_event(_start(schedule), self._settings.lanes)])
+            with writing(self._store) as connection:
+                timers.reschedule(connection, schedule, next_due(schedule, now))
+
+    def _start_queued(self, rows: list[Queued], again_at: int) -> None:
+        """Publish first here, too: the row stays until the journal has the start."""
+        if rows:
+            starts = [wire.input_event(wire.decoded(row.input), self._settings.lanes) for row in rows]
+            self._broker.publish(starts)
+            with writing(self._store) as connection:
+                queued.wake_later(connection, rows, again_at)
+
+
+def _start(schedule: Schedule) -> i.Start:
+    id_ = derived_id("start-by-schedule", schedule.process, schedule.element, str(schedule.due))
+    return i.Start(
+        id=id_,
+        instance=id_,
+        process=schedule.process,
+        version=schedule.version,
+        element=schedule.element,
+        payload={"scheduledAt": times.iso(schedule.due)},
+        digest=id_,
+    )
+
+
+def next_due(schedule: Schedule, now: int) -> int | None:
+    """When the schedule is due after this time. One start stands for all the times that nobody looked."""
+    if schedule.every is None or schedule.remaining == 0:
+        return None
+    return _first_after(now, schedule.due, times.duration(schedule.every))
+
+
+def _first_after(now: int, due: int, every: times.Duration) -> int:
+    if not every.months and due <= now:
+        due += (now - due) // every.ms * every.ms
+    while due <= now:
+        due = every.after(due)
+    return due
+
+
+def schedules_of(process: Process, now: int) -> list[Schedule]:
+    """The timer start events of a process that is deployed now. Raises what an expression of theirs raises."""
+    found = []
+    for element in start_events(process, Trigger.TIMER):
+        timer = element.event.timer if element.event else None
+        if timer is not None:
+            due, every, remaining = _times(timer, now)
+            found.append(Schedule(process.id, element.id, process.version, due, every, remaining))
+    return found
+
+
+def _times(timer: TimerDefinition, now: int) -> tuple[int, str | None, int | None]:
+    text = timer.text if timer.expression is None else str(timer.expression({}, {"now": times.iso(now)}))
+    if timer.kind is TimerKind.DATE:
+        return times.moment(text), None, None
+    if timer.kind is TimerKind.DURATION:
+        return times.duration(text).after(now), None, None
+    cycle = times.cycle(text)
+    due = _first_after(now, cycle.start if cycle.start is not None else now, cycle.every)
+    return due, text.rsplit("/", 1)[-1], None if cycle.times is None else max(cycle.times - 1, 0)

@@ -1,0 +1,273 @@
+"""One turn: a batch of inputs is decided, committed and turned into messages.
+
+Two rules keep it right whatever anybody else does at the same time:
+
+* A journal row has one place, and an input one row. Whoever loses reads again and decides again.
+* Nobody acts on what it only remembers: an input that makes no sense on a remembered state is decided again on the
+  state that the journal tells now.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from saga_coordinator import correlation, wire
+from saga_coordinator.cache import Cache, Known, folded
+from saga_coordinator.claims import claims_of, one_claim_per_key
+from saga_coordinator.clock import Clock
+from saga_coordinator.deciding import (
+    ASKED,
+    Chain,
+    Decider,
+    Duplicate,
+    Item,
+    Journalled,
+    Poisoned,
+    Returned,
+    by_instance,
+)
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.errors import Poison
+from saga_coordinator.registry import Registry
+from saga_coordinator.settings import Settings
+from saga_coordinator.store import instances, journal, messages, refusals
+from saga_coordinator.store.instances import Claim
+from saga_coordinator.store.journal import Row
+from saga_coordinator.store.messages import Message
+from saga_coordinator.store.queued import Queued
+from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.writing import KeysLost, RowsLost, Writes, write, writes_of
+from service_kit.broker import Outgoing
+from service_kit.database import reading, writing
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a turn works with."""
+
+    store: Engine
+    registry: Registry
+    clock: Clock
+    cache: Cache
+    settings: Settings
+
+
+class Done(msgspec.Struct):
+    """What is left to do when everything is committed."""
+
+    outgoing: list[Outgoing] = []
+    poisoned: list[tuple[Item, str]] = []
+
+
+class Turn:
+    """The chains of one batch on their way to being committed."""
+
+    def __init__(self, context: Context, items: Sequence[Item]) -> None:
+        self._context = context
+        self._items = by_instance(items)
+        self._now = context.clock.now()
+        self._stored: dict[tuple[str, str], Row] = {}
+        self._refused: dict[str, Refusal | Queued] = {}
+        self._unreadable: dict[str, str] = {}
+        self._given: list[Message] = []
+
+    def run(self) -> Done:
+        """Decide and commit everything. Raises sqlalchemy's errors: then nothing that is remembered may be trusted."""
+        try:
+            self._recall_refusals()
+            done = self._committed(self._decided(self._items))
+            return self._finish(done)
+        except BaseException:
+            self._context.cache.evict(self._items)
+            raise
+
+    # -- deciding
+
+    def _recall_refusals(self) -> None:
+        """Whoever was told no is not obeyed later because the input was delivered again, and a start that is sent again
+        with its idempotency key gets the same answer."""
+        again = [
+            item.input.id
+            for items in self._items.values()
+            for item in items
+            if type(item.input) is i.Start or (item.delivery.deliveries > 1 and isinstance(item.input, ASKED))
+        ]
+        if again:
+            with reading(self._context.store) as connection:
+                self._refused.update(refusals.find(connection, again))
+
+    def _decided(self, wanted: Iterable[str]) -> list[Chain]:
+        """Chains decided on remembered states, and where one of them looks wrong, on states read now."""
+        remembered: dict[str, Known | None] = {}
+        unknown: list[str] = []
+        for instance in wanted:
+            known = self._context.cache.get(instance)
+            if known is None and type(self._items[instance][0].input) is not i.Start:
+                unknown.append(instance)
+            else:
+                remembered[instance] = known
+        chains = self._decide(remembered, fresh=False)
+        doubtful = [chain.instance for chain in chains if chain.suspicious]
+        trusted = [chain for chain in chains if not chain.suspicious]
+        return trusted + self._decided_anew(unknown + doubtful)
+
+    def _decided_anew(self, wanted: Sequence[str]) -> list[Chain]:
+        """Chains decided on what the journal tells now."""
+        if not wanted:
+            return []
+        self._context.cache.evict(wanted)
+        with reading(self._context.store) as connection:
+            read = self._read(connection, wanted)
+            unsure = [instance for instance, known in read.items() if known is not None and not known.whole]
+            pairs = [(instance, item.input.id) for instance in unsure for item in self._items[instance]]
+            self._stored.update(journal.rows_of_inputs(connection, pairs))
+        return self._decide(read, fresh=True)
+
+    def _read(self, connection: Connection, wanted: Sequence[str]) -> dict[str, Known | None]:
+        records = journal.load(connection, wanted)
+        read: dict[str, Known | None] = {}
+        for instance in wanted:
+            record = records.get(instance)
+            try:
+                known = folded(instance, record) if record else None
+                if record is not None and known is None:
+                    known = folded(instance, journal.load_whole(connection, instance))
+            except Poison as poison:
+                self._unreadable[instance] = str(poison)
+                continue
+            read[instance] = known
+            if known is not None:
+                self._context.cache.put(instance, known)
+        return read
+
+    def _decide(self, states: dict[str, Known | None], *, fresh: bool) -> list[Chain]:
+        decider = Decider(self._context.registry, self._now, self._stored, self._refused)
+        return [
+            decider.chain(instance, self._items[instance], known, fresh=fresh) for instance, known in states.items()
+        ]
+
+    # -- committing
+
+    def _committed(self, chains: list[Chain]) -> list[Chain]:
+        done: list[Chain] = []
+        while chains:
+            ready, rivals = one_claim_per_key(chains)
+            writes = writes_of(ready, self._now, self._context.settings.snapshot_every)
+            lost = self._commit(writes)
+            if lost is not None:
+                kept = [chain for chain in ready if chain.instance not in lost]
+                chains = kept + self._decided_anew(sorted(lost)) + rivals
+                continue
+            self._remember(ready)
+            done += ready
+            chains = self._against_holders(rivals)
+        return done
+
+    def _commit(self, writes: Writes) -> set[str] | None:
+        """None when it is committed; else the instances that lost."""
+        if writes.empty:
+            return None
+        again_at = self._now + round(self._context.settings.timer_republish * 1000)
+        try:
+            with writing(self._context.store) as connection:
+                given = write(connection, writes, self._now, again_at)
+        except RowsLost:
+            return self._rows_lost(writes)
+        except KeysLost:
+            return self._keys_lost(writes.claims)
+        self._given += given
+        return None
+
+    def _rows_lost(self, writes: Writes) -> set[str]:
+        with reading(self._context.store) as connection:
+            lost = journal.losers(connection, writes.rows)
+        return lost or {row.instance for row in writes.rows}
+
+    def _keys_lost(self, claims: Sequence[Claim]) -> set[str]:
+        with reading(self._context.store) as connection:
+            holders = instances.holders(connection, claims)
+        lost = set()
+        for claim in claims:
+            holder = holders.get((claim.process, claim.key))
+            if holder is not None and holder != claim.instance:
+                self._refuse(claim, holder)
+                lost.add(claim.instance)
+        return lost or {claim.instance for claim in claims}
+
+    def _against_holders(self, rivals: list[Chain]) -> list[Chain]:
+        """Chains whose business key another chain of this batch asked for first."""
+        if not rivals:
+            return []
+        claims = [claim for chain in rivals for claim in claims_of(chain)]
+        lost = self._keys_lost(claims)
+        return [chain for chain in rivals if chain.instance not in lost] + self._decided_anew(sorted(lost))
+
+    def _refuse(self, claim: Claim, holder: str) -> None:
+        for item in self._items[claim.instance]:
+            start = item.input
+            if type(start) is not i.Start:
+                continue
+            policy = self._context.registry.get(start.process, start.version).business_key.policy
+            if policy == "queue":
+                encoded = wire.encode(start)
+                self._refused[start.id] = Queued(start.id, claim.process, claim.key, self._now, encoded)
+            else:
+                code = "EXISTING_INSTANCE" if policy == "return-existing" else "BUSINESS_KEY_TAKEN"
+                message = f"business key {claim.key!r} of process {claim.process!r} is taken"
+                self._refused[start.id] = Refusal(start.id, claim.instance, code, message, holder)
+
+    def _remember(self, chains: Iterable[Chain]) -> None:
+        for chain in chains:
+            entries = chain.entries
+            if not entries:
+                continue
+            inputs = chain.known.inputs if chain.known else {}
+            inputs.update((entry.row.input_id, entry.row.seq) for entry in entries)
+            whole = chain.known.whole if chain.known else True
+            self._context.cache.put(chain.instance, Known(entries[-1].state, inputs, whole))
+
+    # -- afterwards
+
+    def _finish(self, chains: list[Chain]) -> Done:
+        done = Done()
+        lanes = self._context.settings.lanes
+        duplicates: list[tuple[Chain, Item]] = []
+        returned: list[str] = []
+        for chain in chains:
+            for item, result in zip(chain.items, chain.results, strict=True):
+                match result:
+                    case Journalled():
+                        done.outgoing += wire.effects_of(result.row, result.facts, result.state, lanes)
+                    case Duplicate():
+                        duplicates.append((chain, item))
+                    case Returned():
+                        returned.append(item.input.id)
+                    case Poisoned():
+                        done.poisoned.append((item, result.reason))
+        for instance, reason in self._unreadable.items():
+            done.poisoned += [(item, reason) for item in self._items[instance]]
+        self._given += self._again(duplicates, done) + self._elsewhere(returned)
+        done.outgoing += [wire.input_event(correlation.arrival(message), lanes) for message in self._given]
+        return done
+
+    def _again(self, duplicates: list[tuple[Chain, Item]], done: Done) -> list[Message]:
+        """Publish the effects of entries that are in the journal already: whoever wrote them may have died then."""
+        if not duplicates:
+            return []
+        lanes = self._context.settings.lanes
+        with reading(self._context.store) as connection:
+            rows = journal.rows_of_inputs(connection, [(chain.instance, item.input.id) for chain, item in duplicates])
+            given = messages.of_instances(connection, sorted({chain.instance for chain, _ in duplicates}))
+        states = {chain.instance: chain.state for chain, _ in duplicates}
+        for row in rows.values():
+            state = states[row.instance]
+            if state is not None:
+                done.outgoing += wire.effects_of(row, wire.facts_of(row), state, lanes, only_open=True)
+        return given
+
+    def _elsewhere(self, returned: list[str]) -> list[Message]:
+        if not returned:
+            return []
+        again_at = self._now + round(self._context.settings.timer_republish * 1000)
+        with writing(self._context.store) as connection:
+            return correlation.reroute(connection, returned, again_at)

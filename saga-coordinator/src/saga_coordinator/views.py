@@ -1,0 +1,92 @@
+"""What the API shows (`openapi/saga-coordinator.yaml`): plain values out of states and rows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from saga_coordinator.bpmn import Finding
+from saga_coordinator.engine import InstanceState, PlannedStep
+from saga_coordinator.engine.process import Process
+from saga_coordinator.engine.state import ROOT, Step
+from saga_coordinator.store.instances import Instance
+from saga_coordinator.store.journal import Row
+from saga_coordinator.store.processes import Deployment
+
+
+def time_of(ms: int) -> str:
+    """RFC 3339, UTC, to the millisecond."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def process_view(row: Deployment) -> dict[str, Any]:
+    """A deployed version."""
+    return {
+        "process": row.id,
+        "version": row.version,
+        "name": row.name or row.id,
+        "deployed_at": time_of(row.deployed_at),
+        "deployed_by": row.deployed_by,
+    }
+
+
+def finding_view(finding: Finding) -> dict[str, Any]:
+    """Why a file was refused."""
+    return {
+        "rule": finding.rule,
+        "severity": "error",
+        "element": finding.element or None,
+        "line": finding.line or None,
+        "message": finding.message,
+    }
+
+
+def instance_view(state: InstanceState, row: Instance, process: Process) -> dict[str, Any]:
+    """An instance as the journal tells it. `row` says when it began and ended."""
+    root = state.scopes.get(ROOT)
+    return {
+        "id": state.id,
+        "process": state.process,
+        "version": state.version,
+        "business_key": state.business_key,
+        "status": state.status,
+        "seq": state.seq,
+        "started_at": time_of(row.started_at),
+        "ended_at": time_of(state.now) if state.ended else None,
+        "variables": root.variables if root else {},
+        "steps": [_step_view(step, process) for step in state.steps.values()],
+    }
+
+
+def _step_view(step: Step, process: Process) -> dict[str, Any]:
+    element = process.elements.get(step.element)
+    incident = step.incident
+    return {
+        "step": step.id,
+        "element": step.element,
+        "name": element.name if element else "",
+        "kind": str(element.kind) if element else "",
+        "phase": str(step.phase),
+        "attempt": step.attempt,
+        "incident": {"code": incident.code, "message": incident.message} if incident else None,
+    }
+
+
+def plan_view(state: InstanceState, plan: list[PlannedStep]) -> dict[str, Any]:
+    """What would be undone, in this order."""
+    return {"instance": state.id, "seq": state.seq, "steps": [msgspec.structs.asdict(step) for step in plan]}
+
+
+def entry_view(row: Row, state: Instance) -> dict[str, Any]:
+    """A journal row as followers get it."""
+    return {
+        "instance": row.instance,
+        "seq": row.seq,
+        "at": row.at,
+        "input_id": row.input_id,
+        "input": msgspec.Raw(row.input),
+        "facts": msgspec.Raw(row.facts),
+        "process": state.process,
+        "version": state.version,
+        "business_key": state.business_key,
+    }

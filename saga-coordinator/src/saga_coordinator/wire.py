@@ -1,0 +1,159 @@
+"""Between the engine's values and what travels or is stored: JSON by msgspec."""
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.state import InstanceState, open_commands
+from saga_coordinator.errors import Poison
+from saga_coordinator.lanes import JOURNAL, command_queue, lane_of
+from saga_coordinator.store.journal import Row
+from service_kit.broker import Outgoing
+from service_kit.messages import COMMAND, JOURNAL_ENTRY, REPLY, CloudEvent, Command, CommandKind, JournalEntry
+
+SOURCE = "throughline/saga-coordinator"
+
+_encoder = msgspec.json.Encoder()
+_fact_list = msgspec.json.Decoder(list[f.Fact])
+_input = msgspec.json.Decoder(i.Input)
+_inputs = msgspec.json.Decoder(list[i.Input])
+_state = msgspec.json.Decoder(InstanceState)
+_SHAPE = hashlib.blake2b(_encoder.encode(msgspec.json.schema(InstanceState)), digest_size=8).digest()
+_by_type = {i.INPUT_TYPE: _input.decode, REPLY: msgspec.json.Decoder(i.Reply).decode}
+
+encode = _encoder.encode
+
+
+def input_of(event: CloudEvent) -> i.Input:
+    """The input that an event on a lane carries. Raises `Poison`."""
+    decode = _by_type.get(event.type)
+    if decode is None:
+        raise Poison(f"no input is of type {event.type!r}")
+    try:
+        input_: i.Input = decode(event.data)
+    except (ValueError, RecursionError) as error:
+        raise Poison(f"not an input: {error}") from error
+    return input_
+
+
+def input_event(input_: i.Input, lanes: int) -> Outgoing:
+    """An input on its way to its instance's lane."""
+    event = CloudEvent(
+        id=input_.id, source=SOURCE, type=i.INPUT_TYPE, subject=input_.instance, data=msgspec.Raw(encode(input_))
+    )
+    return Outgoing(lane_of(input_.instance, lanes), event)
+
+
+def facts_of(row: Row) -> list[f.Fact]:
+    """The facts of a journal row. Raises `Poison` where one is unknown: it must never be skipped."""
+    try:
+        return _fact_list.decode(row.facts)
+    except msgspec.DecodeError as error:
+        raise Poison(f"journal row {row.instance}/{row.seq} cannot be read: {error}") from error
+
+
+def inputs_of(encoded: bytes) -> list[i.Input]:
+    """Decode a list of inputs that was kept."""
+    return _inputs.decode(encoded)
+
+
+def stored_input(row: Row) -> i.Input:
+    """The input of a journal row."""
+    return decoded(row.input)
+
+
+def decoded(input_: bytes) -> i.Input:
+    """Decode an input that was kept."""
+    found: i.Input = _input.decode(input_)
+    return found
+
+
+def snapshot_of(state: InstanceState) -> bytes:
+    """A state as a snapshot: the shape of states, then the JSON."""
+    return _SHAPE + encode(state)
+
+
+def state_of(snapshot: bytes) -> InstanceState | None:
+    """A snapshot's state; None where states had another shape when it was written."""
+    return _state.decode(snapshot[len(_SHAPE) :]) if snapshot.startswith(_SHAPE) else None
+
+
+def journal_event(row: Row, state: InstanceState) -> Outgoing:
+    """A journal row on its way to its followers."""
+    entry = JournalEntry(
+        instance=row.instance,
+        seq=row.seq,
+        at=row.at,
+        input_id=row.input_id,
+        input=msgspec.Raw(row.input),
+        facts=msgspec.Raw(row.facts),
+        process=state.process,
+        version=state.version,
+        business_key=state.business_key,
+    )
+    event = CloudEvent(
+        id=f"{row.instance}:{row.seq}",
+        source=SOURCE,
+        type=JOURNAL_ENTRY,
+        subject=row.instance,
+        data=msgspec.Raw(encode(entry)),
+    )
+    return Outgoing(JOURNAL, event)
+
+
+def command_events(
+    issued: Iterable[f.CommandIssued], state: InstanceState, lanes: int, *, verify: bool = False
+) -> list[Outgoing]:
+    """Commands on their way to their connectors. `verify`: each may have been carried out already."""
+    return [
+        Outgoing(command_queue(fact.operation), _command_event(fact, state, lanes, verify=verify)) for fact in issued
+    ]
+
+
+def _command_event(fact: f.CommandIssued, state: InstanceState, lanes: int, *, verify: bool) -> CloudEvent:
+    command = Command(
+        id=fact.command,
+        kind=CommandKind(fact.kind),
+        instance=state.id,
+        step=fact.step,
+        attempt=fact.attempt,
+        operation=fact.operation,
+        system=fact.system,
+        hub_key=fact.hub_key,
+        reply_to=lane_of(state.id, lanes),
+        input=fact.input,
+        business_key=state.business_key,
+        seals=fact.seals,
+        verify=fact.verify or verify,
+        timeout=fact.timeout / 1000,
+    )
+    return CloudEvent(
+        id=fact.command,
+        source=SOURCE,
+        type=COMMAND,
+        subject=state.id,
+        traceparent=traceparent(state.id, fact.command),
+        data=msgspec.Raw(encode(command)),
+    )
+
+
+def traceparent(instance: str, span: str) -> str:
+    """W3C trace context: every instance is one trace, whoever carries it on and however often it is restarted."""
+    trace_id = hashlib.blake2b(instance.encode(), digest_size=16, person=b"trace").hexdigest()
+    span_id = hashlib.blake2b(span.encode(), digest_size=8, person=b"span").hexdigest()
+    return f"00-{trace_id}-{span_id}-01"
+
+
+def effects_of(
+    row: Row, facts: Iterable[f.Fact], state: InstanceState, lanes: int, *, only_open: bool = False
+) -> list[Outgoing]:
+    """The messages that a journal row asks for. `only_open`: `state` is newer than the row, so commands that it does
+    not wait for any more are left out."""
+    issued = [fact for fact in facts if type(fact) is f.CommandIssued]
+    if only_open:
+        wanted = {command.command for command in open_commands(state)}
+        issued = [fact for fact in issued if fact.command in wanted]
+    return [*command_events(issued, state, lanes), journal_event(row, state)]

@@ -1,0 +1,114 @@
+"""The consumer loop: takes inputs from the lanes, turns them, publishes what follows, acknowledges them."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from saga_coordinator import wire
+from saga_coordinator.deciding import Item
+from saga_coordinator.errors import Poison
+from saga_coordinator.lanes import lane_sources
+from saga_coordinator.patience import UNSTORABLE, Patience, Stopped
+from saga_coordinator.store import refusals
+from saga_coordinator.turn import Context, Done, Turn
+from service_kit.broker import Broker, Consumer, Delivery
+from service_kit.database import writing
+
+_log = structlog.get_logger(__name__)
+# An input that was delivered this often is tried alone; one that was alone this often and is still there killed us.
+SUSPECT_FROM = 3
+MOST_ALONE = 3
+KILLER = "it killed its consumer each time it was tried"
+
+
+class Worker:
+    """Handles inputs. For one thread."""
+
+    def __init__(self, context: Context, broker: Broker, patience: Patience) -> None:
+        self._context = context
+        self._broker = broker
+        self._patience = patience
+
+    def run(self) -> None:
+        """Take and handle inputs until stopped. What is under way then is finished, or left to others."""
+        settings = self._context.settings
+        sources = lane_sources(settings.lanes, settings.own_lanes, settings.prefetch)
+        try:
+            consumer = self._patience.with_broker(lambda: self._broker.consume(sources))
+        except Stopped:
+            return
+        try:
+            while not self._patience.stopping.is_set():
+                self.step(consumer, timeout=0.5)
+        except Stopped:
+            _log.info("worker.stopped-while-waiting")
+        finally:
+            consumer.close()
+
+    def step(self, consumer: Consumer, timeout: float) -> int:
+        """Take up to a batch of inputs and handle them; how many there were. Raises `Stopped`."""
+        deliveries = self._patience.with_broker(lambda: consumer.take(self._context.settings.batch, timeout))
+        together = [delivery for delivery in deliveries if delivery.deliveries < SUSPECT_FROM]
+        self._handle(consumer, together)
+        for delivery in deliveries:
+            if delivery.deliveries >= SUSPECT_FROM:
+                self._handle_suspect(consumer, delivery)
+        return len(deliveries)
+
+    def _handle(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
+        items: list[Item] = []
+        finished: list[Delivery] = []
+        for delivery in deliveries:
+            try:
+                items.append(Item(delivery, wire.input_of(delivery.event)))
+                finished.append(delivery)
+            except Poison as poison:
+                self._bury(consumer, delivery, str(poison))
+        done = self._turn(items)
+        self._patience.publish(self._broker, done.outgoing)
+        buried = {id(item.delivery) for item, _ in done.poisoned}
+        for item, reason in done.poisoned:
+            self._bury(consumer, item.delivery, reason)
+        acked = [delivery for delivery in finished if id(delivery) not in buried]
+        if acked:
+            self._patience.with_broker(lambda: consumer.ack(acked))
+
+    def _turn(self, items: Sequence[Item]) -> Done:
+        if not items:
+            return Done()
+        try:
+            return self._patience.with_store(lambda: Turn(self._context, items).run())
+        except UNSTORABLE as error:
+            if len(items) == 1:
+                return Done(poisoned=[(items[0], f"the store cannot take it: {getattr(error, 'orig', error)}")])
+            return self._one_by_one(items)
+
+    def _one_by_one(self, items: Sequence[Item]) -> Done:
+        together = Done()
+        for item in items:
+            done = self._turn([item])
+            together.outgoing += done.outgoing
+            together.poisoned += done.poisoned
+        return together
+
+    def _handle_suspect(self, consumer: Consumer, delivery: Delivery) -> None:
+        """An input that was under way several times when its consumer died, or only travelled with one that killed."""
+        id_ = delivery.event.id
+        attempts = self._patience.with_store(lambda: self._suspect(id_))
+        if attempts > MOST_ALONE:
+            self._bury(consumer, delivery, KILLER)
+        else:
+            self._handle(consumer, [delivery])
+        self._patience.with_store(lambda: self._clear(id_))
+
+    def _suspect(self, id_: str) -> int:
+        with writing(self._context.store) as connection:
+            return refusals.suspect(connection, id_, self._context.clock.now())
+
+    def _clear(self, id_: str) -> None:
+        with writing(self._context.store) as connection:
+            refusals.clear(connection, [id_])
+
+    def _bury(self, consumer: Consumer, delivery: Delivery, reason: str) -> None:
+        _log.error("input.dead-lettered", input=delivery.event.id, instance=delivery.event.subject, reason=reason)
+        self._patience.with_broker(lambda: consumer.dead_letter(delivery, reason))

@@ -1,0 +1,206 @@
+"""What a batch of decided chains writes, in one transaction (the order of `saga_coordinator.store` is kept)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from saga_coordinator import wire
+from saga_coordinator.deciding import ASKED, Chain, Journalled, Poisoned, Refused, Stale, Waiting
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.effects import FINAL
+from saga_coordinator.store import instances, journal, messages, queued, refusals, timers
+from saga_coordinator.store.instances import Claim, Instance
+from saga_coordinator.store.messages import Message, Subscription
+from saga_coordinator.store.queued import Queued
+from saga_coordinator.store.refusals import Refusal
+
+
+class RowsLost(Exception):
+    """Somebody else wrote a journal row of ours, or the same input."""
+
+
+class KeysLost(Exception):
+    """A business key is taken."""
+
+
+class Writes(msgspec.Struct):
+    """Everything that the chains change, netted: what comes and goes within the batch is not written."""
+
+    rows: list[journal.Row] = []
+    started: dict[str, Instance] = {}
+    statuses: dict[str, tuple[str, int | None]] = {}
+    claims: list[Claim] = []
+    releases: list[Claim] = []
+    queued: list[Queued] = []
+    dequeued: list[str] = []
+    timers: dict[tuple[str, int], int] = {}
+    timers_over: set[tuple[str, int]] = set()
+    subscriptions: dict[tuple[str, int], tuple[str, str]] = {}
+    subscriptions_over: set[tuple[str, int]] = set()
+    subscriptions_again: dict[tuple[str, int], tuple[str, str]] = {}
+    consumed: list[tuple[str, str]] = []
+    snapshots: list[tuple[str, int, bytes]] = []
+    refusals: list[Refusal] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.rows or self.refusals or self.queued or self.timers_over)
+
+
+def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
+    """Collect the writes of chains."""
+    writes = Writes()
+    for chain in sorted(chains, key=lambda chain: chain.instance):
+        for item, result in zip(chain.items, chain.results, strict=True):
+            if type(result) is Journalled:
+                _collect(writes, result)
+            elif type(result) is Refused:
+                writes.refusals.append(msgspec.structs.replace(result.refusal, at=now))
+            elif type(result) is Waiting:
+                writes.queued.append(result.queued)
+            elif type(result) is Poisoned and isinstance(item.input, ASKED):
+                refusal = Refusal(item.input.id, chain.instance, "CANNOT_BE_HANDLED", result.reason, None, now)
+                writes.refusals.append(refusal)
+            elif type(result) is Stale and type(item.input) is i.TimerDue:
+                writes.timers_over.add((chain.instance, item.input.timer))
+        _subscriptions_again(writes, chain)
+        _snapshot(writes, chain, snapshot_every)
+    return writes
+
+
+def _collect(writes: Writes, entry: Journalled) -> None:
+    writes.rows.append(entry.row)
+    for fact in entry.facts:
+        collect = _COLLECT.get(type(fact))
+        if collect is not None:
+            collect(writes, entry, fact)
+    if type(entry.input) is i.MessageArrived:
+        writes.consumed.append((entry.row.input_id, entry.row.instance))
+    elif type(entry.input) is i.TimerDue:
+        _timer_over(writes, (entry.row.instance, entry.input.timer))
+
+
+def _started(writes: Writes, entry: Journalled, fact: f.InstanceStarted) -> None:
+    id_, state = entry.row.instance, entry.state
+    writes.started[id_] = Instance(id_, fact.process, fact.version, state.status, fact.business_key, entry.row.at, None)
+    if fact.business_key is not None:
+        writes.claims.append(Claim(fact.process, fact.business_key, id_))
+        if entry.business_key.policy == "queue":
+            writes.dequeued.append(entry.row.input_id)
+
+
+def _status_changed(writes: Writes, entry: Journalled, fact: f.StatusChanged) -> None:
+    id_, state = entry.row.instance, entry.state
+    final = fact.status in FINAL
+    ended_at = entry.row.at if final else None
+    new = writes.started.get(id_)
+    if new is not None:
+        writes.started[id_] = msgspec.structs.replace(new, status=fact.status, ended_at=ended_at)
+    else:
+        writes.statuses[id_] = (fact.status, ended_at)
+    if final and state.business_key is not None and entry.business_key.scope == "open":
+        writes.releases.append(Claim(state.process, state.business_key, id_))
+
+
+def _timer_set(writes: Writes, entry: Journalled, fact: f.TimerSet) -> None:
+    writes.timers[(entry.row.instance, fact.timer)] = fact.due
+
+
+def _timer_cleared(writes: Writes, entry: Journalled, fact: f.TimerCleared) -> None:
+    _timer_over(writes, (entry.row.instance, fact.timer))
+
+
+def _timer_over(writes: Writes, timer: tuple[str, int]) -> None:
+    if writes.timers.pop(timer, None) is None:
+        writes.timers_over.add(timer)
+
+
+def _subscribed(writes: Writes, entry: Journalled, fact: f.Subscribed) -> None:
+    writes.subscriptions[(entry.row.instance, fact.subscription)] = (fact.name, fact.key)
+
+
+def _unsubscribed(writes: Writes, entry: Journalled, fact: f.Unsubscribed) -> None:
+    subscription = (entry.row.instance, fact.subscription)
+    if writes.subscriptions.pop(subscription, None) is None:
+        writes.subscriptions_over.add(subscription)
+
+
+_COLLECT: dict[type, Callable[[Writes, Journalled, Any], None]] = {
+    f.InstanceStarted: _started,
+    f.StatusChanged: _status_changed,
+    f.TimerSet: _timer_set,
+    f.TimerCleared: _timer_cleared,
+    f.Subscribed: _subscribed,
+    f.Unsubscribed: _unsubscribed,
+}
+
+
+def _subscriptions_again(writes: Writes, chain: Chain) -> None:
+    """A subscription that outlives its message (a boundary event that does not interrupt) takes the next one."""
+    for item, result in zip(chain.items, chain.results, strict=True):
+        if type(item.input) is i.MessageArrived and type(result) is Journalled and chain.state is not None:
+            open_ = chain.state.subscriptions.get(item.input.subscription)
+            if open_ is not None:
+                writes.subscriptions_again[(chain.instance, open_.id)] = (open_.name, open_.key)
+
+
+def _snapshot(writes: Writes, chain: Chain, every: int) -> None:
+    before, after = chain.known.state.seq if chain.known else 0, chain.state
+    if after is not None and after.seq // every > before // every:
+        writes.snapshots.append((chain.instance, after.seq, wire.snapshot_of(after)))
+
+
+def write(connection: Connection, writes: Writes, now: int, again_at: int) -> list[Message]:
+    """Write everything; the early messages that new subscriptions have got. Raises `RowsLost` and `KeysLost`: then the
+    transaction must be rolled back."""
+    if journal.append(connection, writes.rows) < len(writes.rows):
+        raise RowsLost
+    instances.insert(connection, list(writes.started.values()))
+    instances.change(connection, [(status, at, id_) for id_, (status, at) in writes.statuses.items()])
+    claims = sorted(writes.claims)
+    if instances.claim(connection, claims) < len(claims):
+        raise KeysLost
+    instances.release(connection, sorted(writes.releases))
+    queued.insert(connection, writes.queued)
+    queued.remove(connection, writes.dequeued)
+    timers.insert(connection, [timers.Timer(*key, due) for key, due in sorted(writes.timers.items())])
+    timers.remove(connection, sorted(writes.timers_over))
+    given = _subscribe(connection, writes, now, again_at)
+    messages.consume(connection, sorted(writes.consumed))
+    journal.save_snapshots(connection, writes.snapshots)
+    refusals.insert(connection, writes.refusals)
+    return given
+
+
+def _subscribe(connection: Connection, writes: Writes, now: int, again_at: int) -> list[Message]:
+    opened = [Subscription(*key, *pair) for key, pair in sorted(writes.subscriptions.items())]
+    again = [Subscription(*key, *pair) for key, pair in sorted(writes.subscriptions_again.items())]
+    given: list[Message] = []
+    if opened or again:
+        pairs = {(row.name, row.key) for row in (*opened, *again)}
+        messages.lock(connection, pairs)
+        messages.open_subscriptions(connection, opened, now)
+        messages.free_subscriptions(connection, again)
+        given = match([*again, *opened], messages.early(connection, pairs, now))
+        messages.take_subscriptions(connection, given)
+        messages.give(connection, given, again_at)
+    messages.close_subscriptions(connection, sorted(writes.subscriptions_over))
+    return given
+
+
+def match(open_: Sequence[Subscription], waiting: Sequence[Message]) -> list[Message]:
+    """Give each message, in order, to the first subscription to its name and key that has none."""
+    free: dict[tuple[str, str], list[Subscription]] = {}
+    for subscription in open_:
+        free.setdefault((subscription.name, subscription.key), []).append(subscription)
+    given = []
+    for message in waiting:
+        candidates = free.get((message.name, message.key))
+        if candidates:
+            taker = candidates.pop(0)
+            given.append(msgspec.structs.replace(message, instance=taker.instance, subscription=taker.subscription))
+    return given

@@ -1,0 +1,255 @@
+"""The internal API over a running coordinator; answers are validated against the contract."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from saga_coordinator.app import create_app
+from service_kit.http import InternalAuth
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "internal"
+XML = {"Content-Type": "application/xml"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def client(hub: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """The API of a coordinator that runs, and a connector that answers."""
+    coordinator = hub.new_coordinator()
+    coordinator.start()
+    transport = httpx.ASGITransport(create_app(coordinator, TOKEN, validate_responses=True))
+    connector = asyncio.create_task(_answer(hub))
+    async with httpx.AsyncClient(transport=transport, base_url="http://c", auth=InternalAuth(TOKEN)) as client:
+        yield client
+    connector.cancel()
+    await asyncio.gather(connector, return_exceptions=True)
+    await asyncio.to_thread(coordinator.stop)
+
+
+async def _answer(hub: Any) -> None:
+    step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
+    try:
+        while True:
+            await asyncio.shield(step)
+            step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
+    finally:
+        await step  # its thread uses the consumer, which is closed next
+
+
+def _start(process: str, **fields: Any) -> dict[str, Any]:
+    return {"process": process, "variables": {}, "wait": 20, **fields}
+
+
+async def test_a_start_is_answered_when_it_is_in_the_journal(hub: Any, client: httpx.AsyncClient) -> None:
+    hub.deploy("waits-for-message")
+
+    answer = await client.post("/starts", json=_start("waits-for-message", variables={"order": "SO-1"}))
+
+    assert answer.status_code == 201
+    assert (await client.get(f"/instances/{answer.json()['id']}")).json()["seq"] >= 1
+
+
+async def test_a_start_need_not_be_waited_for(hub: Any, client: httpx.AsyncClient) -> None:
+    hub.deploy("five-steps")
+
+    answer = await client.post("/starts", json=_start("five-steps", wait=0))
+
+    assert answer.status_code == 202
+    instance = answer.json()["id"]
+    while (await client.get(f"/instances/{instance}")).status_code == 404:
+        await asyncio.sleep(0)
+
+
+async def test_a_start_may_wait_for_the_end(hub: Any, client: httpx.AsyncClient) -> None:
+    hub.deploy("five-steps")
+
+    answer = await client.post("/starts", json=_start("five-steps", wait_end=30))
+
+    assert (answer.status_code, answer.json()["status"]) == (201, "completed")
+    assert answer.json()["ended_at"] is not None
+
+
+async def test_the_same_request_at_once_and_again_makes_one_instance(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("five-steps")
+    request = _start("five-steps", idempotency_key="k1")
+
+    # when
+    answers = await asyncio.gather(*(client.post("/starts", json=request) for _ in range(20)))
+    again = await client.post("/starts", json=request)
+    other = await client.post("/starts", json={**request, "variables": {"a": 1}})
+
+    # then
+    assert {answer.status_code for answer in [*answers, again]} == {201}
+    assert len({answer.json()["id"] for answer in [*answers, again]}) == 1
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_callers_with_the_same_idempotency_key_do_not_meet(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("five-steps")
+    request = _start("five-steps", idempotency_key="k1")
+    named = {"Authorization": f"Bearer {TOKEN}"}
+
+    # when
+    answers = [
+        await client.post("/starts", json=request, headers={**named, "X-Throughline-Actor": who}, auth=httpx.Auth())
+        for who in ("crm", "shop")
+    ]
+
+    # then
+    assert answers[0].json()["id"] != answers[1].json()["id"]
+
+
+async def test_a_taken_business_key_is_refused_or_answered_with_its_instance(
+    hub: Any, client: httpx.AsyncClient
+) -> None:
+    # given
+    hub.deploy("keyed", "keyed-existing")
+    hub.connector.answer = lambda command: None
+    order = {"variables": {"order": "SO-1"}}
+
+    # when
+    first, second = [await client.post("/starts", json=_start("keyed", **order)) for _ in range(2)]
+    third, fourth = [await client.post("/starts", json=_start("keyed-existing", **order)) for _ in range(2)]
+
+    # then
+    assert (first.status_code, second.status_code) == (201, 409)
+    assert second.json()["code"] == "BUSINESS_KEY_TAKEN"
+    assert second.json()["existing_instance"] == first.json()["id"]
+    assert (third.status_code, fourth.status_code) == (201, 200)
+    assert fourth.json()["id"] == third.json()["id"]
+
+
+async def test_an_act_is_recorded_once_and_refused_where_it_makes_no_sense(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("waits-for-message")
+    instance = (await client.post("/starts", json=_start("waits-for-message", variables={"order": "1"}))).json()["id"]
+    address = f"/instances/{instance}"
+    cancel = {"undo": True, "reason": "withdrawn", "idempotency_key": "k1", "wait": 20}
+
+    # when
+    moved = await client.post(f"{address}/cancel", json={**cancel, "expected_seq": 99, "idempotency_key": "k0"})
+    retried = await client.post(f"{address}/retry", json={"reason": "x", "wait": 20})
+    done = await client.post(f"{address}/cancel", json=cancel)
+    again = await client.post(f"{address}/cancel", json=cancel)
+    other = await client.post(f"{address}/cancel", json={**cancel, "reason": "something else"})
+    nowhere = await client.post("/instances/nowhere/cancel", json=cancel)
+
+    # then
+    assert (moved.status_code, moved.json()["code"]) == (409, "MOVED")
+    assert (retried.status_code, retried.json()["code"]) == (409, "NO_INCIDENT")
+    assert done.status_code == again.status_code == 200
+    assert done.json()["seq"] == again.json()["seq"]
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "NO_SUCH_INSTANCE")
+
+
+async def test_what_an_undo_would_do_can_be_seen_before(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("create-two")
+    started = await client.post("/starts", json=_start("create-two", wait_end=30))
+    address = f"/instances/{started.json()['id']}"
+
+    # when
+    plan = (await client.get(f"{address}/undo-plan")).json()
+
+    # then
+    assert plan["seq"] == (await client.get(address)).json()["seq"]
+    assert (await client.get("/instances/nowhere/undo-plan")).status_code == 404
+
+
+async def test_a_follower_finds_out_what_it_missed(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("five-steps")
+    started = (await client.post("/starts", json=_start("five-steps", wait_end=30))).json()
+
+    # when
+    digests = (await client.get("/digests")).json()["items"]
+    entries = (await client.get(f"/instances/{started['id']}/journal?from=2&limit=3")).json()["items"]
+
+    # then
+    assert digests == [{"instance": started["id"], "seq": started["seq"]}]
+    assert [entry["seq"] for entry in entries] == [2, 3, 4]
+    assert all(entry["process"] == "five-steps" and entry["facts"] for entry in entries)
+
+
+async def test_a_diagram_is_checked_deployed_and_read_back(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    file = (hub.processes / "five-steps.bpmn").read_bytes()
+
+    # when
+    checked = await client.post("/processes?dry_run=true", content=file, headers=XML)
+    nothing = (await client.get("/processes")).json()["items"]
+    deployed = await client.post("/processes", content=file, headers=XML)
+    again = await client.post("/processes", content=file, headers=XML)
+
+    # then
+    assert (checked.status_code, checked.json()["deployed"], nothing) == (200, False, [])
+    assert (deployed.status_code, again.status_code) == (201, 200)
+    assert (await client.get("/processes/five-steps/versions/1/xml")).content == file
+    assert (await client.get("/processes/five-steps/versions/2/xml")).status_code == 404
+
+
+@pytest.mark.parametrize(("file", "rule"), [(b"<a", "malformed-xml"), (b"<a/>", "not-bpmn")])
+async def test_a_diagram_that_cannot_run_is_refused_with_its_findings(
+    hub: Any, client: httpx.AsyncClient, file: bytes, rule: str
+) -> None:
+    answer = await client.post("/processes", content=file, headers=XML)
+
+    assert answer.status_code == 422
+    assert [finding["rule"] for finding in answer.json()["findings"]] == [rule]
+    assert (await client.get("/processes")).json()["items"] == []
+
+
+async def test_an_event_reaches_the_instance_that_waits_for_it(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("waits-for-message")
+    waiting = asyncio.create_task(
+        client.post("/starts", json=_start("waits-for-message", variables={"order": "SO-1"}, wait_end=30))
+    )
+
+    # when
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/t",
+        "type": "invoice.paid",
+        "subject": "SO-1",
+        "data": {"by": "x"},
+    }
+    sent = await client.post("/events", json={"events": [event]})
+
+    # then
+    assert sent.status_code == 202
+    assert (await waiting).json()["status"] == "completed"
+
+
+async def test_readiness_names_what_is_checked(client: httpx.AsyncClient) -> None:
+    assert set((await client.get("/ready")).json()["checks"]) == {"store", "broker", "prepared", "running"}
+
+
+async def test_an_event_says_itself_how_long_it_is_kept_while_nobody_waits(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("waits-for-message")
+    event = {"specversion": "1.0", "source": "/t", "type": "invoice.paid", "data": {}}
+
+    # when
+    over = {**event, "id": "1", "subject": "SO-1", "ttl": 0}
+    kept = {**event, "id": "2", "subject": "SO-2", "ttl": 60}
+    await client.post("/events", json={"events": [over, kept]})
+    variables = [{"order": "SO-2"}, {"order": "SO-1"}]  # once the second event has come, the first has, too
+    early = await client.post("/starts", json=_start("waits-for-message", variables=variables[0], wait_end=30))
+    late = await client.post("/starts", json=_start("waits-for-message", variables=variables[1]))
+
+    # then
+    assert (early.json()["status"], late.json()["status"]) == ("completed", "waiting")
