@@ -10,6 +10,7 @@ to the broker to the end that the coordinator journalled.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -82,10 +83,11 @@ def _database(name: str) -> Iterator[str]:
 def _services(urls: dict[str, str], logs: Path) -> list[AbstractContextManager[Service]]:
     systems = logs / "systems.yaml"
     systems.write_text("systems:\n  noop: {connector: noop, adapter: noop, address: 'http://127.0.0.1:1'}\n")
+    contracts = shutil.copytree(HERE.parent / "openapi", logs / "openapi")
+    shutil.copy(HERE / "contracts" / "connectors" / "noop.yaml", contracts / "connectors")
     common = {
         "BROKER_URL": _broker_url(),
-        "CONTRACTS": str(HERE / "contracts"),
-        "OPENAPI_DIR": str(HERE / "contracts"),
+        "OPENAPI_DIR": str(contracts),
         "SYSTEMS_FILE": str(systems),
         "INTERNAL_TOKEN": TOKEN,
         "BIND": "127.0.0.1:0",

@@ -106,6 +106,21 @@ schedules = Table(
 )
 Index("schedules_due", schedules.c.due)
 
+# Lines for semantic locks: the lowest position of a name holds it (`granted`). `wake_at` is when a grant that no
+# journal has yet is told again.
+locks = Table(
+    "locks",
+    metadata,
+    Column("name", _text(), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("instance_id", _text(), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("wake_at", BigInteger),
+)
+Index("locks_instance", locks.c.instance_id, locks.c.step)
+Index("locks_wake", locks.c.wake_at)
+
 # `message` is the one that was given to this subscription and is on its way.
 subscriptions = Table(
     "subscriptions",

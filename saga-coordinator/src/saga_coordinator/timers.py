@@ -1,5 +1,7 @@
-"""Publishes what is due: timers of instances, starts by schedule, starts whose business key is free now, messages whose
-delivery was lost."""
+"""Publishes what is due: timers of instances, starts by schedule, starts whose business key is free now.
+
+Also messages and lock grants of which no journal knows after a while.
+"""
 
 import structlog
 from sqlalchemy import Engine
@@ -12,10 +14,11 @@ from saga_coordinator.correlation import arrival
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import times
 from saga_coordinator.engine.process import Process, TimerDefinition, TimerKind, Trigger
+from saga_coordinator.locking import grant
 from saga_coordinator.patience import Patience
 from saga_coordinator.registry import start_events
 from saga_coordinator.settings import Settings
-from saga_coordinator.store import messages, queued, timers
+from saga_coordinator.store import locks, messages, queued, timers
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.timers import Schedule
 from service_kit.broker import Broker, BrokerUnavailable
@@ -55,8 +58,10 @@ class Timekeeper:
             schedules = timers.schedules_due(connection, now)
             work = timers.any_due(connection, now) or messages.any_overdue(connection, now)
             in_line = queued.next_in_line(connection, now, PAGE)
+            grants = locks.overdue(connection, now, PAGE)
         self._start_scheduled(schedules, now)
         self._start_queued(in_line, again_at)
+        self._tell_grants(grants, again_at)
         if not work:
             return 0
         with writing(self._store) as connection:
@@ -84,6 +89,13 @@ class Timekeeper:
             self._broker.publish(starts)
             with writing(self._store) as connection:
                 queued.wake_later(connection, rows, again_at)
+
+    def _tell_grants(self, keys: list[tuple[str, int]], again_at: int) -> None:
+        """Locks that were granted and of which the journal does not know yet."""
+        if keys:
+            self._broker.publish([wire.input_event(grant(*key), self._settings.lanes) for key in keys])
+            with writing(self._store) as connection:
+                locks.tell_later(connection, keys, again_at)
 
 
 def _start(schedule: Schedule) -> i.Start:
@@ -126,7 +138,7 @@ def schedules_of(process: Process, now: int) -> list[Schedule]:
 
 
 def _times(timer: TimerDefinition, now: int) -> tuple[int, str | None, int | None]:
-    text = timer.text if timer.expression is None else str(timer.expression({}, {"now": times.iso(now)}))
+    text = timer.text if timer.expression is None else str(timer.expression({}, {"now": now}))
     if timer.kind is TimerKind.DATE:
         return times.moment(text), None, None
     if timer.kind is TimerKind.DURATION:

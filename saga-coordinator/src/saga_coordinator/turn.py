@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from saga_coordinator import correlation, wire
+from saga_coordinator import correlation, locking, wire
 from saga_coordinator.cache import Cache, Known, folded
 from saga_coordinator.claims import claims_of, one_claim_per_key
 from saga_coordinator.clock import Clock
@@ -70,6 +70,7 @@ class Turn:
         self._refused: dict[str, Refusal | Queued] = {}
         self._unreadable: dict[str, str] = {}
         self._given: list[Message] = []
+        self._told: list[i.Input] = []
 
     def run(self) -> Done:
         """Decide and commit everything. Raises sqlalchemy's errors: then nothing that is remembered may be trusted."""
@@ -170,12 +171,13 @@ class Turn:
         again_at = self._now + round(self._context.settings.timer_republish * 1000)
         try:
             with writing(self._context.store) as connection:
-                given = write(connection, writes, self._now, again_at)
+                written = write(connection, writes, self._now, again_at)
         except RowsLost:
             return self._rows_lost(writes)
         except KeysLost:
             return self._keys_lost(writes.claims)
-        self._given += given
+        self._given += written.messages
+        self._told += locking.told(written.locks)
         return None
 
     def _rows_lost(self, writes: Writes) -> set[str]:
@@ -247,7 +249,8 @@ class Turn:
         for instance, reason in self._unreadable.items():
             done.poisoned += [(item, reason) for item in self._items[instance]]
         self._given += self._again(duplicates, done) + self._elsewhere(returned)
-        done.outgoing += [wire.input_event(correlation.arrival(message), lanes) for message in self._given]
+        told = [*map(correlation.arrival, self._given), *self._told]
+        done.outgoing += [wire.input_event(input_, lanes) for input_ in told]
         return done
 
     def _again(self, duplicates: list[tuple[Chain, Item]], done: Done) -> list[Message]:

@@ -11,8 +11,9 @@ from saga_coordinator.deciding import ASKED, Chain, Journalled, Poisoned, Refuse
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.effects import FINAL
-from saga_coordinator.store import instances, journal, messages, queued, refusals, timers
+from saga_coordinator.store import instances, journal, locks, messages, queued, refusals, timers
 from saga_coordinator.store.instances import Claim, Instance
+from saga_coordinator.store.locks import Exchanged, Request
 from saga_coordinator.store.messages import Message, Subscription
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
@@ -38,6 +39,9 @@ class Writes(msgspec.Struct):
     dequeued: list[str] = []
     timers: dict[tuple[str, int], int] = {}
     timers_over: set[tuple[str, int]] = set()
+    locks: dict[tuple[str, int], Request] = {}
+    locks_confirmed: set[tuple[str, int]] = set()
+    locks_over: dict[tuple[str, int], Request] = {}
     subscriptions: dict[tuple[str, int], tuple[str, str]] = {}
     subscriptions_over: set[tuple[str, int]] = set()
     subscriptions_again: dict[tuple[str, int], tuple[str, str]] = {}
@@ -119,6 +123,22 @@ def _timer_over(writes: Writes, timer: tuple[str, int]) -> None:
         writes.timers_over.add(timer)
 
 
+def _locks_requested(writes: Writes, entry: Journalled, fact: f.LocksRequested) -> None:
+    request = Request(entry.row.instance, fact.step, tuple(fact.names))
+    writes.locks[(request.instance, request.step)] = request
+
+
+def _locks_taken(writes: Writes, entry: Journalled, fact: f.LocksTaken) -> None:
+    writes.locks_confirmed.add((entry.row.instance, fact.step))
+
+
+def _locks_released(writes: Writes, entry: Journalled, fact: f.LocksReleased) -> None:
+    key = (entry.row.instance, fact.step)
+    writes.locks_confirmed.discard(key)
+    if writes.locks.pop(key, None) is None:
+        writes.locks_over[key] = Request(*key, tuple(fact.names))
+
+
 def _subscribed(writes: Writes, entry: Journalled, fact: f.Subscribed) -> None:
     writes.subscriptions[(entry.row.instance, fact.subscription)] = (fact.name, fact.key)
 
@@ -134,6 +154,9 @@ _COLLECT: dict[type, Callable[[Writes, Journalled, Any], None]] = {
     f.StatusChanged: _status_changed,
     f.TimerSet: _timer_set,
     f.TimerCleared: _timer_cleared,
+    f.LocksRequested: _locks_requested,
+    f.LocksTaken: _locks_taken,
+    f.LocksReleased: _locks_released,
     f.Subscribed: _subscribed,
     f.Unsubscribed: _unsubscribed,
 }
@@ -154,8 +177,15 @@ def _snapshot(writes: Writes, chain: Chain, every: int) -> None:
         writes.snapshots.append((chain.instance, after.seq, wire.snapshot_of(after)))
 
 
-def write(connection: Connection, writes: Writes, now: int, again_at: int) -> list[Message]:
-    """Write everything; the early messages that new subscriptions have got. Raises `RowsLost` and `KeysLost`: then the
+class Written(msgspec.Struct):
+    """What the store gave: early messages to new subscriptions, and locks."""
+
+    messages: list[Message] = []
+    locks: Exchanged = msgspec.field(default_factory=Exchanged)
+
+
+def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Written:
+    """Write everything; what the store gave. Raises `RowsLost` and `KeysLost`: then the
     transaction must be rolled back."""
     if journal.append(connection, writes.rows) < len(writes.rows):
         raise RowsLost
@@ -169,11 +199,13 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> li
     queued.remove(connection, writes.dequeued)
     timers.insert(connection, [timers.Timer(*key, due) for key, due in sorted(writes.timers.items())])
     timers.remove(connection, sorted(writes.timers_over))
+    exchanged = locks.exchange(connection, sorted(writes.locks.values()), sorted(writes.locks_over.values()), again_at)
+    locks.confirm(connection, writes.locks_confirmed)
     given = _subscribe(connection, writes, now, again_at)
     messages.consume(connection, sorted(writes.consumed))
     journal.save_snapshots(connection, writes.snapshots)
     refusals.insert(connection, writes.refusals)
-    return given
+    return Written(given, exchanged)
 
 
 def _subscribe(connection: Connection, writes: Writes, now: int, again_at: int) -> list[Message]:
