@@ -34,11 +34,13 @@ class Index:
             return
         by_instance = _sorted(entries)
         with self._lock:
-            try:
-                self._absorb(by_instance)
-            except Overtaken:
-                self._forget(by_instance)
-                self._absorb(by_instance, trusting=False)
+            trusting = True
+            while True:  # whoever is overtaken sees that another got on: this ends
+                try:
+                    self._absorb(by_instance, trusting=trusting)
+                    break
+                except Overtaken:
+                    trusting = False
         self.newest_at = max(self.newest_at or 0, max(entry.at for entry in entries))
 
     def reload(self, ids: Sequence[str]) -> dict[str, int]:
@@ -56,7 +58,7 @@ class Index:
             self._remember(summaries.values())
             return {id_: summary.seq for id_, summary in summaries.items()}
 
-    def _absorb(self, by_instance: dict[str, list[Entry]], *, trusting: bool = True) -> None:
+    def _absorb(self, by_instance: dict[str, list[Entry]], *, trusting: bool) -> None:
         try:
             with writing(self._engine) as connection:
                 summaries = self._summaries(connection, by_instance, trusting)

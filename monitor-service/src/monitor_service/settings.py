@@ -27,8 +27,8 @@ class Settings:
     cached_instances: int = 20_000
     gap_grace: float = 0.5
     gap_interval: float = 0.2
-    digest_interval: float = 30.0
-    digest_overlap: float = 600.0
+    digest_interval: float = 60.0
+    digest_overlap: float = 60.0
     log_level: str = "INFO"
 
     @classmethod

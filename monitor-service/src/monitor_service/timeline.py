@@ -302,5 +302,8 @@ _SILENT = frozenset(
         "subscribed",
         "unsubscribed",
         "input-ignored",
+        "locks-requested",
+        "locks-taken",
+        "locks-released",
     }
 )

@@ -2,6 +2,9 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -12,6 +15,7 @@ from monitor_service import models, search
 from monitor_service.entries import entry_of
 from monitor_service.errors import CoordinatorAway
 from monitor_service.search import Found
+from monitor_service.waiting import patiently
 from service_kit.database import reading
 from service_kit.messages import JOURNAL_ENTRY, CloudEvent, JournalEntry
 from service_kit.testing.waiting import until
@@ -179,6 +183,25 @@ def test_several_monitors_share_an_instance_without_asking_anybody(hub: Any, jou
 
     assert state(hub, "completes") == ("completed", 6)
     assert (gaps(hub), hub.coordinator.asked) == (0, [])
+
+
+def test_monitors_that_write_the_same_instances_at_once_lose_nothing(hub: Any, journal: Journal) -> None:
+    entries = [entry for number in range(20) for entry in journal("refused", f"i{number}")]
+    monitors = [hub.monitor, hub.new_monitor(), hub.new_monitor()]
+
+    def absorb(seed: int) -> None:
+        mine = entries * 2
+        random.Random(seed).shuffle(mine)
+        for first in range(0, len(mine), 7):
+            batch = [entry_of(_event(entry)) for entry in mine[first : first + 7]]
+            patiently(partial(monitors[seed].index.absorb, batch), Event())
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(absorb, range(3)))
+    hub.monitor.mender.mend()
+
+    assert {state(hub, f"i{number}") for number in range(20)} == {("compensated", 6)}
+    assert (stored(hub), gaps(hub), hub.coordinator.asked) == (120, 0, [])
 
 
 def test_what_is_no_journal_entry_is_dead_lettered_and_the_others_of_its_batch_are_indexed(
