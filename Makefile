@@ -29,6 +29,7 @@ test-long: setup ## every test, the long forms and many more random examples
 lint: setup ## style and likely bugs
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
+	@$(python) -W ignore -m scripts.asyncapi --check
 
 format: setup ## what lint can put right by itself
 	@.venv/bin/ruff check --fix

@@ -202,7 +202,7 @@ def _deploy(url: str, store: Engine, services: list[Service]) -> None:
             if connection.execute(text("SELECT to_regclass('instances')")).scalar_one() is not None:
                 break
         time.sleep(0.1)
-    parse = parser(HERE / "contracts")
+    parse = parser(str(HERE / "contracts"))
     create_coordinator(settings, MemoryBroker(), store, parse).service.deploy((HERE / "five.bpmn").read_bytes(), "five")
 
 

@@ -56,7 +56,7 @@ class Storm:
             victim.check()
             victim.kill()
             victim.start()
-        print(f"storm: sagas were under way at {busy} of {self.kills} kills")  # noqa: T201  # for the report
+        print(f"storm: sagas were under way at {busy} of {self.kills} kills")  # for the report
         assert busy >= self.kills * 0.8
 
     def _audit(self, hub: Hub, sandbox: SandboxProcess, doomed: dict[str, bool]) -> None:

@@ -108,7 +108,7 @@ class Instances:
         )
         await self._sender.send([wire.input_event(input_, self._lanes)])
         outcome = await self._lookout.outcome(input_.instance, input_.id, body.get("wait", 0))
-        if outcome is None:
+        if outcome is None or outcome.queued:
             return _taken(input_.instance)
         refusal = outcome.refusal
         if refusal and refusal.code == "EXISTING_INSTANCE" and refusal.existing_instance:
