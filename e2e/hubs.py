@@ -48,6 +48,11 @@ class Process:
         """End it without any chance to tidy up."""
         self._end(signal.SIGKILL)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """Ask it to end, and insist after a while."""
         try:
@@ -103,7 +108,7 @@ class Api:
                 return
             cursor = {"cursor": page["next_cursor"]}
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
+    def wait_ready(self, seconds: float = 120.0) -> None:
         until(self._ready, seconds, "the hub is not ready")
 
     def _ready(self) -> bool:
@@ -216,14 +221,17 @@ class ServicesHub:
     def start(self) -> None:
         for process in self.processes.values():
             process.start()
-        self.key = _admin_key(self._databases["gateway"])
+        self.key = admin_key(self._databases["gateway"])
 
     def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
         for process in self.processes.values():
             process.stop()
 
 
-def _admin_key(database_url: str) -> str:
+def admin_key(database_url: str) -> str:
+    """The first key of a gateway's database."""
     engine = open_engine(database_url)
     migrate(engine, "gateway")
     key = ensure_admin_key(engine)

@@ -180,7 +180,7 @@ class Hub:
     def replayed(self, instance: str) -> InstanceState:
         """The state that all rows tell, whatever snapshots say."""
         state = InstanceState(id=instance)
-        for row in self.service.journal(instance):
+        for row in self.service.whole_journal(instance):
             state = fold(state, wire.facts_of(row), seq=row.seq, at=row.at)
         return state
 

@@ -130,6 +130,19 @@ async def test_a_taken_business_key_is_refused_or_answered_with_its_instance(
     assert fourth.json()["id"] == third.json()["id"]
 
 
+async def test_a_start_that_has_to_wait_for_its_business_key_is_taken(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("keyed-queue")
+    hub.connector.answer = lambda command: None
+    await client.post("/starts", json=_start("keyed-queue", variables={"order": "SO-1"}))
+
+    # when
+    second = await client.post("/starts", json=_start("keyed-queue", variables={"order": "SO-1"}, wait_end=20))
+
+    # then
+    assert second.status_code == 202
+
+
 async def test_an_act_is_recorded_once_and_refused_where_it_makes_no_sense(hub: Any, client: httpx.AsyncClient) -> None:
     # given
     hub.deploy("waits-for-message")

@@ -50,7 +50,7 @@ def test_an_instance_without_rows_does_not_exist() -> None:
 
 def test_a_snapshot_of_another_version_is_not_used() -> None:
     # given what an engine with other states wrote
-    snapshot = wire.snapshot_of(InstanceState(id="a", seq=1))
+    snapshot = wire.snapshot_of(InstanceState(id="a", seq=1), {})
 
     # then
     assert folded("a", Record([row(2)], snapshot)) is not None

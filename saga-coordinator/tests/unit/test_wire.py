@@ -11,6 +11,10 @@ from saga_coordinator.store.journal import Row
 from service_kit.messages import REPLY, CloudEvent, Command, Completed, JournalEntry, Reply, event
 
 
+def no_secrets(instance: str, value: object) -> object:
+    raise AssertionError(f"there is nothing to unseal in {value}")
+
+
 def test_an_input_comes_back_as_it_was_sent() -> None:
     # given
     cancel = i.Cancel(id="c", instance="a", reason="no more")
@@ -73,7 +77,7 @@ def test_a_command_names_the_lane_of_its_instance_and_carries_the_instances_trac
     )
 
     # when
-    (outgoing,) = wire.command_events([fact], InstanceState(id="a", business_key="SO-1"), 8, verify=True)
+    (outgoing,) = wire.command_events([fact], InstanceState(id="a", business_key="SO-1"), 8, no_secrets, verify=True)
 
     # then
     command = msgspec.json.decode(outgoing.event.data, type=Command)
