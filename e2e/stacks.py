@@ -78,7 +78,7 @@ class Stack:
 
     def step(self, instance: str, element: str, seconds: float = 30.0) -> dict[str, Any]:
         """The open step at `element`, once there is one."""
-        found = until(
+        found: list[dict[str, Any]] = until(
             lambda: [step for step in self.instance(instance)["steps"] if step["element"] == element], timeout=seconds
         )
         return found[0]
@@ -155,7 +155,14 @@ def embedded_stack(folder: Path) -> Iterator[Stack]:
 @contextmanager
 def services_stack(folder: Path, amqp_url: str, database_url: str) -> Iterator[Stack]:
     """RabbitMQ and PostgreSQL, a process for every service."""
-    with empty_databases(database_url) as databases, SandboxProcess(folder / "sandbox") as sandbox:
+    with empty_databases(database_url) as databases, services_stack_on(folder, amqp_url, databases) as stack:
+        yield stack
+
+
+@contextmanager
+def services_stack_on(folder: Path, amqp_url: str, databases: Mapping[str, str]) -> Iterator[Stack]:
+    """The same, with the databases given."""
+    with SandboxProcess(folder / "sandbox") as sandbox:
         hub = ServicesHub(folder, write_systems(folder, sandbox), amqp_url, databases)
         hub.start()
         try:

@@ -95,7 +95,7 @@ def test_an_undo_that_is_refused_waits_for_a_person_and_can_be_tried_again(hub: 
 def test_a_step_that_was_tried_often_enough_waits_for_a_person_and_goes_on(hub: Stack) -> None:
     number = new_key()
 
-    with hub.fault("erp", "http", operation="erp.create-sales-order", match=number, times=None, retry_after=0):
+    with hub.fault("erp", "lock-record", operation="erp.create-sales-order", match=number, times=None):
         instance = hub.started("order-and-hold", {"order": order(number)})
         stuck = hub.wait(instance, "incident")
     retried = hub.act(instance, "retry", expected_seq=stuck["seq"])

@@ -4,7 +4,9 @@ import os
 import time
 from collections.abc import Mapping
 
+import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
 from gateway.administration import Administration
@@ -18,7 +20,7 @@ from gateway.processes import Processes
 from gateway.rates import RateLimit
 from gateway.settings import Settings
 from gateway.store import Store
-from service_kit.database import migrate, open_engine
+from service_kit.database import is_gone, migrate, open_engine
 from service_kit.http import contract
 from service_kit.http import create_app as create_kit_app
 from service_kit.http.server import serve
@@ -26,6 +28,8 @@ from service_kit.logs import configure
 from service_kit.settings import read_settings
 
 LOCAL = "http://local"
+
+log = structlog.get_logger("gateway")
 
 
 def create_app(
@@ -72,10 +76,21 @@ def create_app(
 
 
 def main() -> None:
-    """Migrate, then serve with gunicorn until a signal ends it."""
+    """Migrate once the database is there, then serve with gunicorn until a signal ends it."""
     configure("gateway")
     settings = read_settings(Settings, os.environ)
     engine = open_engine(settings.database_url)
-    migrate(engine, "gateway")
+    _migrate_patiently(engine)
     engine.dispose()  # connections must not be shared with the workers that are forked off
     serve(lambda: create_app(settings, open_engine(settings.database_url)), settings.bind, settings.workers)
+
+
+def _migrate_patiently(engine: Engine) -> None:
+    while True:
+        try:
+            return migrate(engine, "gateway")
+        except DBAPIError as error:
+            if not is_gone(error):
+                raise
+            log.warning("gateway.waits", waits_for="database", error=type(error).__name__)
+            time.sleep(1)
