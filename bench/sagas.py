@@ -55,7 +55,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--sagas", type=int, default=6_000)
-    options.add_argument("--window", type=int, default=600, help="sagas in flight")
+    options.add_argument("--window", type=int, default=1_000, help="sagas in flight")
     options.add_argument("--warm-up", type=int, default=1_000)
     options.add_argument("--json", action="store_true")
     return options.parse_args()
@@ -130,7 +130,7 @@ class Load:
                 sent += room
             for service in self.services:
                 service.check()
-            time.sleep(0.02)
+            time.sleep(0.05)
         return time.perf_counter() - began
 
     def _start(self, count: int) -> None:
