@@ -7,7 +7,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from saga_coordinator import views, wire
+from saga_coordinator import sealing, views, wire
 from saga_coordinator.bpmn import Refused, process_ids
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import InstanceNotFound
@@ -95,17 +95,7 @@ class Instances:
 
     async def start_instance(self, body: Body) -> Response:
         """Send the start on its lane, and wait as long as is asked."""
-        version = await run_in_threadpool(self._version, body["process"], body.get("version"))
-        actor = current_caller().actor
-        input_ = start(
-            body["process"],
-            version,
-            idempotency_key=body.get("idempotency_key"),
-            client=actor,
-            business_key=body.get("business_key"),
-            by=actor,
-            variables=body["variables"],
-        )
+        input_ = await run_in_threadpool(self._start, body, current_caller().actor)
         await self._sender.send([wire.input_event(input_, self._lanes)])
         outcome = await self._lookout.outcome(input_.instance, input_.id, body.get("wait", 0))
         if outcome is None or outcome.queued:
@@ -117,6 +107,19 @@ class Instances:
             raise _problem(refusal)
         await self._lookout.end(input_.instance, body.get("wait_end", 0))
         return await self._shown(input_.instance, 201)
+
+    def _start(self, body: Body, actor: str) -> i.Input:
+        _refuse_sealed(body["variables"])
+        input_ = start(
+            body["process"],
+            self._version(body["process"], body.get("version")),
+            idempotency_key=body.get("idempotency_key"),
+            client=actor,
+            business_key=body.get("business_key"),
+            by=actor,
+            variables=body["variables"],
+        )
+        return self._service.sealed(input_)
 
     async def read_instance(self, id: str) -> Response:  # noqa: A002 - the contract's name
         """From the journal."""
@@ -150,6 +153,9 @@ class Instances:
     async def _act(self, instance: str, body: Body, act: str, make: Callable[[str], i.Input]) -> Response:
         key = body.get("idempotency_key")
         input_ = make(derived_id("act", current_caller().actor, instance, act, key) if key else new_id())
+        if body.get("output") is not None:
+            _refuse_sealed(body["output"])
+            input_ = await run_in_threadpool(self._service.sealed, input_)
         await self._sender.send([wire.input_event(input_, self._lanes)])
         outcome = await self._lookout.outcome(instance, input_.id, body.get("wait", 0))
         if outcome is None:
@@ -161,7 +167,7 @@ class Instances:
         return await self._shown(instance)
 
     def _same_act(self, input_: i.Input, seq: int) -> None:
-        (row,) = self._service.journal(input_.instance, seq, 1)
+        (row,) = self._service.whole_journal(input_.instance, seq, 1)
         if msgspec.structs.replace(wire.stored_input(row), at=0) != input_:
             raise Unprocessable("This Idempotency-Key was used for another request.", code="IDEMPOTENCY_KEY_REUSED")
 
@@ -180,6 +186,12 @@ class Instances:
 
 def _who(body: Body) -> Body:
     return {"by": current_caller().actor, "reason": body["reason"], "expected_seq": body.get("expected_seq")}
+
+
+def _refuse_sealed(given: Any) -> None:
+    """Nobody outside holds a sealed value: what looks like one is what a view showed, and would replace the secret."""
+    if sealing.is_marked(wire.encode(given)):
+        raise Unprocessable(f"A value named {sealing.SEALED} stands for a secret: leave it out.", code="SEALED_VALUE")
 
 
 def _taken(instance: str) -> Response:

@@ -55,7 +55,7 @@ def folded(instance: str, record: Record) -> Known | None:
     whole journal must be). Raises `Poison` on an unknown fact."""
     state = InstanceState(id=instance)
     if record.snapshot is not None:
-        snapshot = wire.state_of(record.snapshot)
+        snapshot = wire.state_of(record.snapshot, record.contents)
         if snapshot is None:
             return None
         state = snapshot

@@ -13,15 +13,18 @@ from saga_coordinator.cache import Cache
 from saga_coordinator.clock import Clock
 from saga_coordinator.correlation import Correlator
 from saga_coordinator.engine.process import Process
+from saga_coordinator.errors import WrongSecretsKey
 from saga_coordinator.events import EventWorker
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_queues
 from saga_coordinator.patience import Patience, Stopped
 from saga_coordinator.registry import Parse, Registry
+from saga_coordinator.sealing import master_key
 from saga_coordinator.service import Service
 from saga_coordinator.settings import Settings
 from saga_coordinator.sweep import Sweep
 from saga_coordinator.timers import Timekeeper
 from saga_coordinator.turn import Context
+from saga_coordinator.vault import Vault
 from saga_coordinator.worker import Worker
 from service_kit import expressions
 from service_kit.broker import Broker, Queue
@@ -43,19 +46,22 @@ class Coordinator:
         self.clock = Clock(store)
         self.parse = parse
         self.registry = Registry(store, parse)
-        self.context = Context(store, self.registry, self.clock, Cache(settings.cached_instances), settings)
+        self.vault = Vault(store, master_key(settings.secrets_key))
+        cache = Cache(settings.cached_instances)
+        self.context = Context(store, self.registry, self.clock, cache, settings, self.vault)
         self.correlator = Correlator(store, self.registry, self.clock, settings)
         self.worker = Worker(self.context, broker, self.patience)
         self.events = EventWorker(self.correlator, broker, settings, self.patience)
         self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience)
-        self.sweep = Sweep(store, broker, self.clock, settings, self.patience)
-        self.service = Service(store, broker, self.registry, parse, self.clock, settings)
+        self.sweep = Sweep(store, broker, self.clock, settings, self.patience, self.vault)
+        self.service = Service(store, broker, self.registry, parse, self.clock, settings, self.vault)
         self._threads: list[threading.Thread] = []
         self._ready = threading.Event()
 
     def prepare(self) -> None:
-        """Bring tables and queues up to date, waiting for store and broker. Raises `Stopped`."""
+        """Bring tables and queues up to date, waiting for store and broker. Raises `Stopped`, and `WrongSecretsKey`."""
         self.patience.with_store(lambda: migrate(self.store, "saga_coordinator"))
+        self.patience.with_store(self.vault.check)
         queues = [*lane_queues(self.settings.lanes), Queue(EVENTS), Queue(JOURNAL)]
         self.patience.with_broker(lambda: self.broker.declare(queues))
         self._ready.set()
@@ -94,6 +100,9 @@ class Coordinator:
         try:
             self.prepare()
         except Stopped:
+            return
+        except WrongSecretsKey as error:
+            _log.critical("coordinator.cannot-start", reason=str(error))
             return
         threads = [threading.Thread(target=self._guard, args=(loop,), name=_name(loop)) for loop in loops]
         for thread in threads:

@@ -169,5 +169,5 @@ def _key(start: StartEvent, event: Event, now: int) -> str | None:
         return None
     value = expression(event.payload, {"now": iso(now), "key": event.key})
     if value is None or isinstance(value, dict | list):
-        raise ValueError(f"{expression.source}: a key is a text or a number, not {value!r}")
+        raise ValueError(f"{expression.source}: a key is a text or a number, not {type(value).__name__}")
     return str(value)

@@ -1,4 +1,4 @@
-"""Deciding a batch of inputs, instance by instance. Reads nothing and writes nothing.
+"""Deciding a batch of inputs, instance by instance. Reads and writes nothing but the keys of secrets.
 
 A chain holds what happens to one instance in one batch: its inputs in order, each decided on the state that the one
 before left. It stands or falls as a whole.
@@ -10,16 +10,17 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from saga_coordinator import wire
+from saga_coordinator import blobs, sealing, secrecy, wire
 from saga_coordinator.cache import Known
-from saga_coordinator.engine import IllegalInput, InstanceState, decide
+from saga_coordinator.engine import Decision, IllegalInput, InstanceState, decide
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.process import BusinessKey
+from saga_coordinator.engine.process import BusinessKey, Process
 from saga_coordinator.registry import Registry
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.vault import Vault
 from service_kit.broker import Delivery
 
 
@@ -105,11 +106,13 @@ class Decider:
         now: int,
         stored: Mapping[tuple[str, str], Row],
         refused: Mapping[str, Refusal | Queued],
+        vault: Vault,
     ) -> None:
         self._registry = registry
         self._now = now
         self._stored = stored
         self._refused = refused
+        self._vault = vault
 
     def chain(self, instance: str, items: list[Item], known: Known | None, *, fresh: bool) -> Chain:
         """Decide the inputs of one instance in order."""
@@ -147,16 +150,37 @@ class Decider:
         process = self._process(state, input_)
         at = self._now if state is None else max(self._now, state.now)
         input_ = msgspec.structs.replace(input_, at=at)
-        decision = decide(process, state, input_)
+        if secrecy.has_secrets(process):
+            input_, decision = self._decided_sealed(process, state, input_)
+        else:
+            decision = decide(process, state, input_)
         facts = decision.facts
         if not facts or type(facts[0]) in _IGNORED:
             chain.suspicious = True
         if not facts:
             return Returned() if decision.returned else Stale()
-        chain.state = after = decision.state
+        after = decision.state
+        row = self._row(input_, facts, after.seq)
+        chain.state = after
         taken.add(input_.id)
-        row = Row(input_.instance, after.seq, at, input_.id, wire.encode(input_), wire.encode(facts))
         return Journalled(row, facts, after, input_, process.business_key)
+
+    def _decided_sealed(self, process: Process, state: InstanceState | None, input_: Any) -> tuple[Any, Decision]:
+        def seal(value: Any) -> Any:
+            return self._vault.seal(input_.instance, value)
+
+        sealed = secrecy.sealed_input(process, state, input_, seal)
+        decision = decide(process, state, sealed)
+        return sealed, secrecy.sealed_decision(process, state, decision, sealed.at, seal)
+
+    def _row(self, input_: i.Input, facts: list[f.Fact], seq: int) -> Row:
+        given = wire.encode(input_)
+        if sealing.is_marked(given):
+            self._vault.verify(input_.instance, msgspec.json.decode(given))
+        aside: dict[str, bytes] = {}
+        stored = blobs.put_aside(given, aside)
+        told = blobs.put_aside(wire.encode(facts), aside)
+        return Row(input_.instance, seq, input_.at, input_.id, stored, told, aside)
 
     def _process(self, state: InstanceState | None, input_: Any) -> Any:
         if state is None:

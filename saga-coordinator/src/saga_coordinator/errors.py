@@ -3,7 +3,10 @@
 CoordinatorError
 ├── InstanceNotFound
 ├── ProcessNotFound
-└── Poison
+├── Poison
+├── SecretsUnreadable
+│   └── SecretsForgotten
+└── WrongSecretsKey
 """
 
 
@@ -24,3 +27,15 @@ class ProcessNotFound(CoordinatorError):
 
 class Poison(CoordinatorError):
     """An input that nobody can handle."""
+
+
+class SecretsUnreadable(CoordinatorError):
+    """A sealed value cannot be opened."""
+
+
+class SecretsForgotten(SecretsUnreadable):
+    """The key of the instance was destroyed."""
+
+
+class WrongSecretsKey(CoordinatorError):
+    """The master key is not the one that the store was written with."""

@@ -27,6 +27,14 @@ journal = Table(
     UniqueConstraint("instance_id", "input_id", name="journal_input"),
 )
 
+# Large values that rows and snapshots refer to: JSON by its SHA-256 (see `saga_coordinator.blobs`).
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("digest", _text(), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
 # A folded state, to read less of a long journal. May be deleted at any time.
 snapshots = Table(
     "snapshots",
@@ -35,6 +43,17 @@ snapshots = Table(
     Column("seq", Integer, nullable=False),
     Column("state", LargeBinary, nullable=False),
 )
+
+# What an instance's secrets are sealed with. Without a key: it was destroyed. `master` names the master key that wraps
+# it ("": none does).
+instance_keys = Table(
+    "instance_keys",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("key", LargeBinary),
+    Column("master", _text(), nullable=False),
+)
+Index("instance_keys_master", instance_keys.c.master)
 
 # What can be listed without reading journals. Changes with the status only.
 instances = Table(

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from saga_coordinator import wire
+from saga_coordinator import secrecy, wire
 from saga_coordinator.cache import Known, folded
 from saga_coordinator.clock import Clock
 from saga_coordinator.engine import InstanceState, PlannedStep, undo_plan
@@ -22,6 +23,7 @@ from saga_coordinator.store.processes import Deployment
 from saga_coordinator.store.refusals import Refusal
 from saga_coordinator.store.timers import schedule
 from saga_coordinator.timers import schedules_of
+from saga_coordinator.vault import Vault
 from service_kit.broker import Broker
 from service_kit.database import reading, writing
 from service_kit.ids import derived_id, new_id
@@ -39,7 +41,14 @@ class Service:
     """Thread-safe. Every method may raise sqlalchemy's errors, `submit` also `BrokerUnavailable`."""
 
     def __init__(
-        self, store: Engine, broker: Broker, registry: Registry, parse: Parse, clock: Clock, settings: Settings
+        self,
+        store: Engine,
+        broker: Broker,
+        registry: Registry,
+        parse: Parse,
+        clock: Clock,
+        settings: Settings,
+        vault: Vault,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -47,6 +56,7 @@ class Service:
         self._parse = parse
         self._clock = clock
         self._settings = settings
+        self._vault = vault
 
     # -- processes
 
@@ -86,6 +96,30 @@ class Service:
     def submit(self, *inputs: i.Input) -> None:
         """Send inputs to their lanes; they are safe when this returns."""
         self._broker.publish([wire.input_event(input_, self._settings.lanes) for input_ in inputs])
+
+    def sealed(self, input_: i.Input) -> i.Input:
+        """The input with its secrets sealed, fit to travel. A start's id changes with its secrets; the same request is
+        the same input still. Raises `ProcessNotFound`, and `SecretsUnreadable`."""
+        if isinstance(input_, i.Start):
+            return self._sealed_start(input_)
+        row = self.instances([input_.instance]).get(input_.instance)
+        process = self._registry.get(row.process, row.version) if row is not None else None
+        if process is None or not secrecy.has_secrets(process):
+            return input_
+        seal = partial(self._vault.seal, input_.instance)
+        return secrecy.sealed_input(process, self.load(input_.instance), input_, seal)
+
+    def _sealed_start(self, start: i.Start) -> i.Start:
+        process = self._registry.get(start.process, start.version)
+        sealed = secrecy.sealed_input(process, None, start, partial(self._vault.seal, start.instance))
+        if sealed == start or not isinstance(sealed, i.Start):
+            return start
+        digest = self._vault.digest(start.instance, start.digest or "")
+        return msgspec.structs.replace(sealed, id=f"s:{start.instance}:{digest}", digest=digest)
+
+    def forget(self, instance: str) -> None:
+        """Destroy the key of an instance's secrets. Everything else of it can still be read."""
+        self._vault.forget(instance)
 
     def outcomes(self, inputs: Iterable[tuple[str, str]]) -> dict[str, Outcome]:
         """What became of these (instance, input id) pairs, by input id; those that nobody has handled yet are missing.
@@ -144,9 +178,14 @@ class Service:
         return state, undo_plan(self._registry.get(state.process, state.version), state)
 
     def journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
-        """Journal rows of an instance from `seq` on."""
+        """Journal rows of an instance from `seq` on, as they are stored: large values are referred to."""
         with reading(self._store) as connection:
             return journal.rows_from(connection, instance, seq, limit)
+
+    def whole_journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
+        """The same with the contents that the rows refer to, for `wire.facts_of` and `wire.stored_input`."""
+        with reading(self._store) as connection:
+            return journal.with_contents(connection, journal.rows_from(connection, instance, seq, limit))
 
     def digests(self, since: int, after: str = "", limit: int = 1_000) -> list[tuple[str, int]]:
         """(instance, last seq) of instances that were open at or after `since` (ms), by id after `after`."""

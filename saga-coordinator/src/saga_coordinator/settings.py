@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from saga_coordinator.sealing import master_key
 from service_kit.settings import SettingsError, read_settings
 
 
@@ -14,6 +15,7 @@ class Settings:
     `coordinators` is how many there are and `coordinator_index` which of them this is (without it, the number at the
     end of `hostname`): together they say which lanes are its own, for speed only. `lanes` must be the same everywhere.
     `contracts` is the folder of the catalogue ("": the one of this installation).
+    `secrets_key` (32 bytes, base64) wraps the keys of secrets in the store; without it they lie there as they are.
     With an `internal_token` (the gateway's) the internal API is served at `bind`.
     """
 
@@ -40,12 +42,17 @@ class Settings:
     contracts: str = ""
     log_level: str = "INFO"
     internal_token: str = field(default="", repr=False)
+    secrets_key: str = field(default="", repr=False)
     bind: str = "0.0.0.0:8080"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read `environ`. Raises `SettingsError`, which names every key that is missing or wrong."""
         settings = read_settings(cls, environ)
+        try:
+            master_key(settings.secrets_key)
+        except ValueError as error:
+            raise SettingsError([], [f"SECRETS_KEY {error}"]) from error
         if settings.coordinators > 1 and settings.index is None:
             raise SettingsError(["COORDINATOR_INDEX"], [])
         return settings

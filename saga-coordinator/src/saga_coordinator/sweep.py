@@ -17,6 +17,7 @@ from saga_coordinator.errors import Poison
 from saga_coordinator.patience import Patience
 from saga_coordinator.settings import Settings
 from saga_coordinator.store import instances, journal, messages, refusals
+from saga_coordinator.vault import Vault
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing
 from service_kit.database import reading, writing
 
@@ -28,12 +29,15 @@ class Sweep:
     """Pages through open instances by id. Instances that were found without a command out are not read again until
     their journal has grown."""
 
-    def __init__(self, store: Engine, broker: Broker, clock: Clock, settings: Settings, patience: Patience) -> None:
+    def __init__(
+        self, store: Engine, broker: Broker, clock: Clock, settings: Settings, patience: Patience, vault: Vault
+    ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self._settings = settings
         self._patience = patience
+        self._vault = vault
         self._after = ""
         self._quiet: dict[str, int] = {}
         self._pushed: dict[str, int] = {}
@@ -92,7 +96,7 @@ class Sweep:
         outgoing: list[Outgoing] = []
         old = [command for command in commands if command.at < now - settings.sweep_after * 1000]
         if old and self._is_time(state.id, now, settings.sweep_after):
-            outgoing += wire.command_events(old, state, settings.lanes, verify=True)
+            outgoing += wire.command_events(old, state, settings.lanes, self._vault.open, verify=True)
         grace = settings.nudge_grace * 1000
         overdue = any(command.at + command.timeout + grace < now for command in commands)
         if overdue and self._is_time(f"n:{state.id}", now, settings.nudge_grace):

@@ -8,11 +8,13 @@ Two rules keep it right whatever anybody else does at the same time:
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from saga_coordinator import correlation, locking, wire
+from saga_coordinator import correlation, locking, secrecy, wire
 from saga_coordinator.cache import Cache, Known, folded
 from saga_coordinator.claims import claims_of, one_claim_per_key
 from saga_coordinator.clock import Clock
@@ -37,6 +39,7 @@ from saga_coordinator.store.journal import Row
 from saga_coordinator.store.messages import Message
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.vault import Vault
 from saga_coordinator.writing import KeysLost, RowsLost, Writes, write, writes_of
 from service_kit.broker import Outgoing
 from service_kit.database import reading, writing
@@ -50,6 +53,7 @@ class Context(msgspec.Struct, frozen=True):
     clock: Clock
     cache: Cache
     settings: Settings
+    vault: Vault
 
 
 class Done(msgspec.Struct):
@@ -142,7 +146,7 @@ class Turn:
         return read
 
     def _decide(self, states: dict[str, Known | None], *, fresh: bool) -> list[Chain]:
-        decider = Decider(self._context.registry, self._now, self._stored, self._refused)
+        decider = Decider(self._context.registry, self._now, self._stored, self._refused, self._context.vault)
         return [
             decider.chain(instance, self._items[instance], known, fresh=fresh) for instance, known in states.items()
         ]
@@ -211,12 +215,16 @@ class Turn:
                 continue
             policy = self._context.registry.get(start.process, start.version).business_key.policy
             if policy == "queue":
-                encoded = wire.encode(start)
+                encoded = wire.encode(self._sealed(start))
                 self._refused[start.id] = Queued(start.id, claim.process, claim.key, self._now, encoded)
             else:
                 code = "EXISTING_INSTANCE" if policy == "return-existing" else "BUSINESS_KEY_TAKEN"
                 message = f"business key {claim.key!r} of process {claim.process!r} is taken"
                 self._refused[start.id] = Refusal(start.id, claim.instance, code, message, holder)
+
+    def _sealed(self, start: i.Start) -> i.Input:
+        process = self._context.registry.get(start.process, start.version)
+        return secrecy.sealed_input(process, None, start, partial(self._context.vault.seal, start.instance))
 
     def _remember(self, chains: Iterable[Chain]) -> None:
         for chain in chains:
@@ -232,20 +240,20 @@ class Turn:
 
     def _finish(self, chains: list[Chain]) -> Done:
         done = Done()
-        lanes = self._context.settings.lanes
+        lanes, unseal = self._context.settings.lanes, self._context.vault.open
         duplicates: list[tuple[Chain, Item]] = []
         returned: list[str] = []
         for chain in chains:
             for item, result in zip(chain.items, chain.results, strict=True):
                 match result:
                     case Journalled():
-                        done.outgoing += wire.effects_of(result.row, result.facts, result.state, lanes)
+                        done.outgoing += wire.effects_of(result.row, result.facts, result.state, lanes, unseal)
                     case Duplicate():
                         duplicates.append((chain, item))
                     case Returned():
                         returned.append(item.input.id)
                     case Poisoned():
-                        done.poisoned.append((item, result.reason))
+                        done.poisoned.append((self._fit_to_bury(chain, item), result.reason))
         for instance, reason in self._unreadable.items():
             done.poisoned += [(item, reason) for item in self._items[instance]]
         self._given += self._again(duplicates, done) + self._elsewhere(returned)
@@ -253,11 +261,28 @@ class Turn:
         done.outgoing += [wire.input_event(input_, lanes) for input_ in told]
         return done
 
+    def _fit_to_bury(self, chain: Chain, item: Item) -> Item:
+        """A dead letter tells no secrets, as far as it is known what is secret."""
+        registry, input_ = self._context.registry, item.input
+        try:
+            if chain.state is not None:
+                process = registry.get(chain.state.process, chain.state.version)
+            elif isinstance(input_, i.Start):
+                process = registry.get(input_.process, input_.version)
+            else:
+                return item
+            seal = partial(self._context.vault.seal, input_.instance)
+            return Item(item.delivery, secrecy.sealed_input(process, chain.state, input_, seal))
+        except SQLAlchemyError:
+            raise
+        except Exception:  # whatever made it a poison may do so again
+            return item
+
     def _again(self, duplicates: list[tuple[Chain, Item]], done: Done) -> list[Message]:
         """Publish the effects of entries that are in the journal already: whoever wrote them may have died then."""
         if not duplicates:
             return []
-        lanes = self._context.settings.lanes
+        lanes, unseal = self._context.settings.lanes, self._context.vault.open
         with reading(self._context.store) as connection:
             rows = journal.rows_of_inputs(connection, [(chain.instance, item.input.id) for chain, item in duplicates])
             given = messages.of_instances(connection, sorted({chain.instance for chain, _ in duplicates}))
@@ -265,7 +290,7 @@ class Turn:
         for row in rows.values():
             state = states[row.instance]
             if state is not None:
-                done.outgoing += wire.effects_of(row, wire.facts_of(row), state, lanes, only_open=True)
+                done.outgoing += wire.effects_of(row, wire.facts_of(row), state, lanes, unseal, only_open=True)
         return given
 
     def _elsewhere(self, returned: list[str]) -> list[Message]:

@@ -9,6 +9,7 @@ from saga_coordinator.bpmn import Finding
 from saga_coordinator.engine import InstanceState, PlannedStep
 from saga_coordinator.engine.process import Process
 from saga_coordinator.engine.state import ROOT, Step
+from saga_coordinator.sealing import masked, masked_value
 from saga_coordinator.store.instances import Instance
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.processes import Deployment
@@ -53,7 +54,7 @@ def instance_view(state: InstanceState, row: Instance, process: Process) -> dict
         "seq": state.seq,
         "started_at": time_of(row.started_at),
         "ended_at": time_of(state.now) if state.ended else None,
-        "variables": root.variables if root else {},
+        "variables": masked_value(root.variables) if root else {},
         "steps": [_step_view(step, process) for step in state.steps.values()],
     }
 
@@ -74,7 +75,11 @@ def _step_view(step: Step, process: Process) -> dict[str, Any]:
 
 def plan_view(state: InstanceState, plan: list[PlannedStep]) -> dict[str, Any]:
     """What would be undone, in this order."""
-    return {"instance": state.id, "seq": state.seq, "steps": [msgspec.structs.asdict(step) for step in plan]}
+    return {
+        "instance": state.id,
+        "seq": state.seq,
+        "steps": masked_value([msgspec.structs.asdict(step) for step in plan]),
+    }
 
 
 def entry_view(row: Row, state: Instance) -> dict[str, Any]:
@@ -84,8 +89,8 @@ def entry_view(row: Row, state: Instance) -> dict[str, Any]:
         "seq": row.seq,
         "at": row.at,
         "input_id": row.input_id,
-        "input": msgspec.Raw(row.input),
-        "facts": msgspec.Raw(row.facts),
+        "input": msgspec.Raw(masked(row.input)),
+        "facts": msgspec.Raw(masked(row.facts)),
         "process": state.process,
         "version": state.version,
         "business_key": state.business_key,

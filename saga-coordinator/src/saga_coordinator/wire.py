@@ -1,27 +1,35 @@
 """Between the engine's values and what travels or is stored: JSON by msgspec."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
+import structlog
 
+from saga_coordinator import blobs
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.state import InstanceState, open_commands
-from saga_coordinator.errors import Poison
+from saga_coordinator.errors import Poison, SecretsUnreadable
 from saga_coordinator.lanes import JOURNAL, command_queue, lane_of
-from saga_coordinator.store.journal import Row
-from service_kit.broker import Outgoing
+from saga_coordinator.sealing import is_marked, masked
+from saga_coordinator.store.journal import SHAPE, Row
+from service_kit.broker import Delivery, Outgoing
 from service_kit.messages import COMMAND, JOURNAL_ENTRY, REPLY, CloudEvent, Command, CommandKind, JournalEntry
 
 SOURCE = "throughline/saga-coordinator"
 
+# Opens the sealed values in a value of this instance. Raises `SecretsUnreadable`.
+Unseal = Callable[[str, Any], Any]
+
+_log = structlog.get_logger(__name__)
 _encoder = msgspec.json.Encoder()
 _fact_list = msgspec.json.Decoder(list[f.Fact])
 _input = msgspec.json.Decoder(i.Input)
 _inputs = msgspec.json.Decoder(list[i.Input])
 _state = msgspec.json.Decoder(InstanceState)
-_SHAPE = hashlib.blake2b(_encoder.encode(msgspec.json.schema(InstanceState)), digest_size=8).digest()
+_SHAPE = hashlib.blake2b(_encoder.encode(msgspec.json.schema(InstanceState)), digest_size=SHAPE).digest()
 _by_type = {i.INPUT_TYPE: _input.decode, REPLY: msgspec.json.Decoder(i.Reply).decode}
 
 encode = _encoder.encode
@@ -47,11 +55,19 @@ def input_event(input_: i.Input, lanes: int) -> Outgoing:
     return Outgoing(lane_of(input_.instance, lanes), event)
 
 
+def carrying(delivery: Delivery, input_: i.Input) -> Delivery:
+    """The delivery with this input in the place of the one it brought."""
+    if input_of(delivery.event) == input_:
+        return delivery
+    event = msgspec.structs.replace(delivery.event, data=msgspec.Raw(encode(input_)))
+    return msgspec.structs.replace(delivery, event=event)
+
+
 def facts_of(row: Row) -> list[f.Fact]:
     """The facts of a journal row. Raises `Poison` where one is unknown: it must never be skipped."""
     try:
-        return _fact_list.decode(row.facts)
-    except msgspec.DecodeError as error:
+        return _fact_list.decode(blobs.whole(row.facts, row.contents))
+    except (msgspec.DecodeError, LookupError, RecursionError) as error:
         raise Poison(f"journal row {row.instance}/{row.seq} cannot be read: {error}") from error
 
 
@@ -62,7 +78,7 @@ def inputs_of(encoded: bytes) -> list[i.Input]:
 
 def stored_input(row: Row) -> i.Input:
     """The input of a journal row."""
-    return decoded(row.input)
+    return decoded(blobs.whole(row.input, row.contents))
 
 
 def decoded(input_: bytes) -> i.Input:
@@ -71,25 +87,30 @@ def decoded(input_: bytes) -> i.Input:
     return found
 
 
-def snapshot_of(state: InstanceState) -> bytes:
-    """A state as a snapshot: the shape of states, then the JSON."""
-    return _SHAPE + encode(state)
+def snapshot_of(state: InstanceState, aside: dict[str, bytes]) -> bytes:
+    """A state as a snapshot: the shape of states, then the JSON. Large values are put `aside`."""
+    return _SHAPE + blobs.put_aside(encode(state), aside)
 
 
-def state_of(snapshot: bytes) -> InstanceState | None:
-    """A snapshot's state; None where states had another shape when it was written."""
-    return _state.decode(snapshot[len(_SHAPE) :]) if snapshot.startswith(_SHAPE) else None
+def state_of(snapshot: bytes, contents: Mapping[str, bytes]) -> InstanceState | None:
+    """A snapshot's state; None where states had another shape when it was written, or a content is missing."""
+    if not snapshot.startswith(_SHAPE):
+        return None
+    try:
+        return _state.decode(blobs.whole(snapshot[SHAPE:], contents))
+    except LookupError:
+        return None
 
 
 def journal_event(row: Row, state: InstanceState) -> Outgoing:
-    """A journal row on its way to its followers."""
+    """A journal row on its way to its followers: large values are referred to, sealed ones masked."""
     entry = JournalEntry(
         instance=row.instance,
         seq=row.seq,
         at=row.at,
         input_id=row.input_id,
-        input=msgspec.Raw(row.input),
-        facts=msgspec.Raw(row.facts),
+        input=msgspec.Raw(masked(row.input)),
+        facts=msgspec.Raw(masked(row.facts)),
         process=state.process,
         version=state.version,
         business_key=state.business_key,
@@ -105,15 +126,24 @@ def journal_event(row: Row, state: InstanceState) -> Outgoing:
 
 
 def command_events(
-    issued: Iterable[f.CommandIssued], state: InstanceState, lanes: int, *, verify: bool = False
+    issued: Iterable[f.CommandIssued], state: InstanceState, lanes: int, unseal: Unseal, *, verify: bool = False
 ) -> list[Outgoing]:
-    """Commands on their way to their connectors. `verify`: each may have been carried out already."""
-    return [
-        Outgoing(command_queue(fact.operation), _command_event(fact, state, lanes, verify=verify)) for fact in issued
-    ]
+    """Commands on their way to their connectors. `verify`: each may have been carried out already. One whose secrets
+    cannot be opened is not sent; the sweep tries again."""
+    outgoing = []
+    for fact in issued:
+        try:
+            event = _command_event(fact, state, lanes, unseal, verify=verify)
+        except SecretsUnreadable as error:
+            _log.error("command.not-sent", command=fact.command, instance=state.id, reason=str(error))
+            continue
+        outgoing.append(Outgoing(command_queue(fact.operation), event))
+    return outgoing
 
 
-def _command_event(fact: f.CommandIssued, state: InstanceState, lanes: int, *, verify: bool) -> CloudEvent:
+def _command_event(
+    fact: f.CommandIssued, state: InstanceState, lanes: int, unseal: Unseal, *, verify: bool
+) -> CloudEvent:
     command = Command(
         id=fact.command,
         kind=CommandKind(fact.kind),
@@ -130,13 +160,16 @@ def _command_event(fact: f.CommandIssued, state: InstanceState, lanes: int, *, v
         verify=fact.verify or verify,
         timeout=fact.timeout / 1000,
     )
+    data = encode(command)
+    if is_marked(data):
+        data = encode(msgspec.structs.replace(command, input=unseal(state.id, command.input)))
     return CloudEvent(
         id=fact.command,
         source=SOURCE,
         type=COMMAND,
         subject=state.id,
         traceparent=traceparent(state.id, fact.command),
-        data=msgspec.Raw(encode(command)),
+        data=msgspec.Raw(data),
     )
 
 
@@ -148,7 +181,7 @@ def traceparent(instance: str, span: str) -> str:
 
 
 def effects_of(
-    row: Row, facts: Iterable[f.Fact], state: InstanceState, lanes: int, *, only_open: bool = False
+    row: Row, facts: Iterable[f.Fact], state: InstanceState, lanes: int, unseal: Unseal, *, only_open: bool = False
 ) -> list[Outgoing]:
     """The messages that a journal row asks for. `only_open`: `state` is newer than the row, so commands that it does
     not wait for any more are left out."""
@@ -156,4 +189,4 @@ def effects_of(
     if only_open:
         wanted = {command.command for command in open_commands(state)}
         issued = [fact for fact in issued if fact.command in wanted]
-    return [*command_events(issued, state, lanes), journal_event(row, state)]
+    return [*command_events(issued, state, lanes, unseal), journal_event(row, state)]

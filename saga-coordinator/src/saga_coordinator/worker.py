@@ -68,7 +68,7 @@ class Worker:
         self._patience.publish(self._broker, done.outgoing)
         buried = {id(item.delivery) for item, _ in done.poisoned}
         for item, reason in done.poisoned:
-            self._bury(consumer, item.delivery, reason)
+            self._bury(consumer, wire.carrying(item.delivery, item.input), reason)
         acked = [delivery for delivery in finished if id(delivery) not in buried]
         if acked:
             self._patience.with_broker(lambda: consumer.ack(acked))

@@ -11,7 +11,7 @@ from saga_coordinator.deciding import ASKED, Chain, Journalled, Poisoned, Refuse
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.effects import FINAL
-from saga_coordinator.store import instances, journal, locks, messages, queued, refusals, timers
+from saga_coordinator.store import blobs, instances, journal, locks, messages, queued, refusals, timers
 from saga_coordinator.store.instances import Claim, Instance
 from saga_coordinator.store.locks import Exchanged, Request
 from saga_coordinator.store.messages import Message, Subscription
@@ -47,6 +47,7 @@ class Writes(msgspec.Struct):
     subscriptions_again: dict[tuple[str, int], tuple[str, str]] = {}
     consumed: list[tuple[str, str]] = []
     snapshots: list[tuple[str, int, bytes]] = []
+    contents: dict[str, bytes] = {}
     refusals: list[Refusal] = []
 
     @property
@@ -78,6 +79,8 @@ def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
 
 def _collect(writes: Writes, entry: Journalled) -> None:
     writes.rows.append(entry.row)
+    if entry.row.contents:
+        writes.contents |= entry.row.contents
     for fact in entry.facts:
         collect = _COLLECT.get(type(fact))
         if collect is not None:
@@ -174,7 +177,7 @@ def _subscriptions_again(writes: Writes, chain: Chain) -> None:
 def _snapshot(writes: Writes, chain: Chain, every: int) -> None:
     before, after = chain.known.state.seq if chain.known else 0, chain.state
     if after is not None and after.seq // every > before // every:
-        writes.snapshots.append((chain.instance, after.seq, wire.snapshot_of(after)))
+        writes.snapshots.append((chain.instance, after.seq, wire.snapshot_of(after, writes.contents)))
 
 
 class Written(msgspec.Struct):
@@ -189,6 +192,7 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Wr
     transaction must be rolled back."""
     if journal.append(connection, writes.rows) < len(writes.rows):
         raise RowsLost
+    blobs.insert(connection, writes.contents)
     instances.insert(connection, list(writes.started.values()))
     instances.change(connection, [(status, at, id_) for id_, (status, at) in writes.statuses.items()])
     claims = sorted(writes.claims)

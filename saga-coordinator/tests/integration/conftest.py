@@ -49,6 +49,21 @@ CATALOGUE = Catalogue(
         Operation("erp.touch", "erp", Effect.IDEMPOTENT),
         Operation("erp.create-order", "erp", Effect.CREATE, undo=UNDO, probe=True, settle=1),
         Operation("erp.cancel-order", "erp", Effect.IDEMPOTENT),
+        Operation(
+            "erp.open-account",
+            "erp",
+            Effect.CREATE,
+            undo=Undo("erp.close-account", '{"token": output.token}'),
+            probe=True,
+            settle=0.001,
+            output_schema={"type": "object", "properties": {"token": {"type": "string", "x-secret": True}}},
+        ),
+        Operation(
+            "erp.close-account",
+            "erp",
+            Effect.IDEMPOTENT,
+            input_schema={"type": "object", "properties": {"token": {"type": "string", "x-secret": True}}},
+        ),
         Operation("erp.post", "erp", Effect.CREATE, undo=UNDO, probe=True, settle=0.001, timeout=0.001),
     ]
 )

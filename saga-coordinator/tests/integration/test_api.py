@@ -181,6 +181,50 @@ async def test_what_an_undo_would_do_can_be_seen_before(hub: Any, client: httpx.
     assert (await client.get("/instances/nowhere/undo-plan")).status_code == 404
 
 
+async def test_a_secret_is_shown_as_one_and_nothing_of_it(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("keeps-secrets")
+    variables = {"order": "SO-1", "customer": {"iban": "DE89370400440532013000", "name": "Ada"}}
+    request = _start("keeps-secrets", variables=variables, idempotency_key="k1")
+
+    # when
+    started = await client.post("/starts", json=request)
+    again = await client.post("/starts", json=request)
+    address = f"/instances/{started.json()['id']}"
+    while (shown := (await client.get(address)).json())["status"] != "waiting":
+        await asyncio.sleep(0)
+    entries = (await client.get(f"{address}/journal?from=1&limit=50")).text
+
+    # then
+    assert again.json()["id"] == started.json()["id"]
+    assert shown["variables"]["customer"] == {"iban": {"$sealed": True}, "name": "Ada"}
+    assert hub.state(started.json()["id"]).scopes[1].variables["customer"]["iban"]["$sealed"] not in entries
+    assert "DE89" not in started.text + entries
+
+
+async def test_what_a_person_enters_in_secret_may_be_sent_again(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("keeps-secrets")
+    started = (await client.post("/starts", json=_start("keeps-secrets", variables={"order": "SO-1"}))).json()
+    address = f"/instances/{started['id']}"
+    while (shown := (await client.get(address)).json())["status"] != "waiting":
+        await asyncio.sleep(0)
+    (step,) = shown["steps"]
+    body = {"output": {"chosen": {"password": "correct horse"}}, "idempotency_key": "p1", "wait": 20}
+
+    # when
+    done = await client.post(f"{address}/steps/{step['step']}/complete", json=body)
+    again = await client.post(f"{address}/steps/{step['step']}/complete", json=body)
+    echoed = await client.post(
+        f"{address}/steps/{step['step']}/complete", json={"output": {"chosen": {"password": {"$sealed": True}}}}
+    )
+
+    # then
+    assert (done.status_code, again.status_code) == (200, 200)
+    assert done.json()["variables"]["employee"] == {"password": {"$sealed": True}}
+    assert (echoed.status_code, echoed.json()["code"]) == (422, "SEALED_VALUE")
+
+
 async def test_a_follower_finds_out_what_it_missed(hub: Any, client: httpx.AsyncClient) -> None:
     # given
     hub.deploy("five-steps")

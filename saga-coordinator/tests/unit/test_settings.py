@@ -41,3 +41,12 @@ def test_one_of_several_coordinators_has_to_know_which_it_is() -> None:
 
     # then
     assert raised.value.missing == ["COORDINATOR_INDEX"]
+
+
+def test_a_master_key_that_is_none_is_named_and_not_shown() -> None:
+    # when
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env({**REQUIRED, "SECRETS_KEY": "c2hvcnQ="})
+
+    # then
+    assert str(raised.value) == "SECRETS_KEY is 5 bytes long, not 32"

@@ -123,6 +123,7 @@ def _open_postgresql(url: sqlalchemy.URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # they are customers' data, and errors are logged
         pool_recycle=1800,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
     )
@@ -130,7 +131,7 @@ def _open_postgresql(url: sqlalchemy.URL, pool_size: int) -> Engine:
 
 def _open_sqlite(url: sqlalchemy.URL, pool_size: int) -> Engine:
     engine = sqlalchemy.create_engine(
-        url.set(drivername="sqlite+pysqlite"), pool_size=pool_size, max_overflow=pool_size
+        url.set(drivername="sqlite+pysqlite"), pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

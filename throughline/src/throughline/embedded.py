@@ -141,7 +141,10 @@ def _internal_token(data: Path) -> str:
 
 def _coordinator_settings(settings: Settings) -> saga_coordinator.settings.Settings:
     return saga_coordinator.settings.Settings(
-        database_url=settings.hub_url, broker_url=settings.hub_url, contracts=str(contracts_folder())
+        database_url=settings.hub_url,
+        broker_url=settings.hub_url,
+        contracts=str(contracts_folder()),
+        secrets_key=settings.environ.get("SECRETS_KEY", ""),
     )
 
 

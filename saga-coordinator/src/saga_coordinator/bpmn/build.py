@@ -1,6 +1,6 @@
 """Judges a diagram and builds the engine's `Process` from it."""
 
-from saga_coordinator.bpmn import events, recovery, rules, tasks, vocabulary
+from saga_coordinator.bpmn import events, recovery, rules, secrets, tasks, vocabulary
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import ACTIVITIES, Diagram, FlowPart, Level, Part
 from saga_coordinator.bpmn.findings import Rule
@@ -34,6 +34,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
     business_key = _business_key(diagram.process, context)
     known = {part.id for part in diagram.parts.values() if tasks.described(part, context) is not None}
     recovery.check(diagram, details, known, context.findings)
+    secret, secret_fields = secrets.read(diagram, details, context)
     if context.findings.sorted():
         return None
     return Process(
@@ -44,6 +45,8 @@ def build(diagram: Diagram, context: Context) -> Process | None:
         body=_body(diagram.levels[0]),
         business_key=business_key,
         parallel_undo=(diagram.process.tl("parallelUndo") or "") == "true",
+        secrets=secret,
+        secret_fields=secret_fields,
     )
 
 

@@ -213,8 +213,16 @@ class BusinessKey(msgspec.Struct, frozen=True):
     scope: str = "open"
 
 
+class SecretFields(msgspec.Struct, frozen=True):
+    """Dotted paths of an operation's input and output that its schemas mark as secret (`*`: any name)."""
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """An executable process: every flow node and flow of every depth by id."""
+    """An executable process: every flow node and flow of every depth by id. `secrets` are dotted paths of variables,
+    `secret_fields` go by operation; the engine itself knows no secrets."""
 
     id: str
     name: str = ""
@@ -224,6 +232,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     body: Body = Body()
     business_key: BusinessKey = BusinessKey()
     parallel_undo: bool = False
+    secrets: tuple[str, ...] = ()
+    secret_fields: dict[str, SecretFields] = {}
 
 
 class Unevaluable(Exception):

@@ -1,16 +1,17 @@
 """Journal rows, and the snapshots that shorten reading them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection, and_, func, literal, null, select, tuple_, union_all
 
 from saga_coordinator.models import journal, snapshots
-from saga_coordinator.store import bulk
+from saga_coordinator.store import blobs, bulk
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One input and its facts (JSON), `at` ms."""
+    """One input and its facts (JSON as it is stored), `at` ms. `contents`: the large values they refer to, by digest
+    (see `saga_coordinator.blobs`)."""
 
     instance: str
     seq: int
@@ -18,15 +19,20 @@ class Row(msgspec.Struct, frozen=True):
     input_id: str
     input: bytes
     facts: bytes
+    contents: Mapping[str, bytes] = {}
 
 
 class Record(msgspec.Struct):
-    """What is stored of one instance: the rows after the snapshot (see `wire.snapshot_of`), if it has one."""
+    """What is stored of one instance: the rows after the snapshot (see `wire.snapshot_of`), if it has one, and the
+    `contents` that the snapshot refers to."""
 
     rows: list[Row]
     snapshot: bytes | None = None
+    contents: Mapping[str, bytes] = {}
 
 
+# A snapshot begins with this many bytes that say which shape of states it has; the rest is JSON.
+SHAPE = 8
 _COLUMNS = {
     "instance_id": "text",
     "seq": "integer",
@@ -84,7 +90,7 @@ def load_whole(connection: Connection, instance: str) -> Record:
 
 
 def rows_from(connection: Connection, instance: str, seq: int, limit: int) -> list[Row]:
-    """Up to `limit` rows of an instance, from `seq` on."""
+    """Up to `limit` rows of an instance, from `seq` on, without the contents that they refer to."""
     statement = (
         select(*_row_columns())
         .where(journal.c.instance_id == instance, journal.c.seq >= seq)
@@ -100,7 +106,14 @@ def rows_of_inputs(connection: Connection, inputs: Iterable[tuple[str, str]]) ->
     if not pairs:
         return {}
     statement = select(*_row_columns()).where(tuple_(journal.c.instance_id, journal.c.input_id).in_(pairs))
-    return {(row[0], row[3]): Row(*row) for row in connection.execute(statement)}
+    rows = with_contents(connection, [Row(*row) for row in connection.execute(statement)])
+    return {(row.instance, row.input_id): row for row in rows}
+
+
+def with_contents(connection: Connection, rows: list[Row]) -> list[Row]:
+    """The rows with the contents that they refer to."""
+    contents = blobs.of(connection, (text for row in rows for text in (row.input, row.facts)))
+    return [msgspec.structs.replace(row, contents=contents) for row in rows] if contents else rows
 
 
 def seqs_of_inputs(connection: Connection, inputs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
@@ -145,4 +158,8 @@ def _records(connection: Connection, statement) -> dict[str, Record]:  # type: i
             record.snapshot = input_
         else:
             record.rows.append(Row(instance, seq, at, input_id, input_, facts))
+    for record in found.values():
+        record.rows = with_contents(connection, record.rows)
+        if record.snapshot is not None:
+            record.contents = blobs.of(connection, [record.snapshot[SHAPE:]])
     return found

@@ -9,38 +9,40 @@ from throughline.demo.orders import Result
 
 
 def table(results: list[Result]) -> Table:
-    """One row per order."""
+    """One row per order; it fits a terminal of 80 columns."""
     shown = Table(title="Orders through order-to-delivery", title_justify="left", show_lines=True)
-    shown.add_column("Order")
-    shown.add_column("Outcome")
-    shown.add_column("Steps", justify="right")
-    shown.add_column("Undone")
+    shown.add_column("Order", no_wrap=True)
+    shown.add_column("Outcome", no_wrap=True)
+    shown.add_column("Steps", justify="right", no_wrap=True)
+    shown.add_column("Undone", no_wrap=True)
     shown.add_column("Took", justify="right", no_wrap=True)
-    shown.add_column("In the systems' own books", no_wrap=True)
+    shown.add_column("Systems' books")
     for row in results:
         colour = "red" if row.problems else "green"
         shown.add_row(
-            f"{row.business_key}\n[dim]{row.scenario.title}[/]",
+            row.business_key,
             f"[{colour}]{row.status}[/]",
             str(row.steps),
             "\n".join(row.undone) or "-",
             f"{row.seconds:.1f} s",
-            "\n".join(f"{system} {_counted(counts)}" for system, counts in row.effects.items()),
+            "\n".join(_counted(row.effects)),
         )
     return shown
 
 
-def _counted(counts: dict[str, Any]) -> str:
-    """`1 sales order open, 1 delivery open`; what there is none of is left out."""
-    parts = []
-    for name, count in counts.items():
-        if isinstance(count, dict):
-            parts += [f"{number} order {status}" for status, number in count.items()]
-        elif count:
-            kind, _, state = name.rpartition("_")
-            singular = "delivery" if kind == "deliveries" else kind.removesuffix("s").replace("_", " ")
-            parts.append(f"{count} {singular if count == 1 else kind.replace('_', ' ')} {state}")
-    return ", ".join(parts) or "nothing"
+def _counted(effects: dict[str, dict[str, Any]]) -> list[str]:
+    """`1 sales order`, `1 delivery cancelled`, `CRM: In Delivery`; what there is none of is left out."""
+    lines = []
+    for counts in effects.values():
+        for name, count in counts.items():
+            if isinstance(count, dict):
+                lines += [f"CRM: {status}" for status in count]
+            elif count:
+                kind, _, state = name.rpartition("_")
+                singular = "delivery" if kind == "deliveries" else kind.removesuffix("s").replace("_", " ")
+                noun = singular if count == 1 else kind.replace("_", " ")
+                lines.append(f"{count} {noun}" + (" cancelled" if state == "cancelled" else ""))
+    return lines
 
 
 def problems(console: Console, results: list[Result], findings: list[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from service_kit.broker import DEAD_LETTERS, BrokerUnavailable, Delivery, Source
@@ -65,7 +66,7 @@ class SqlConsumer:
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
         """See `Consumer.dead_letter`. One transaction here."""
         for row in _rows([delivery]):
-            self._bury(row, reason)
+            self._bury(msgspec.structs.replace(row, content=msgspec.json.encode(delivery.event)), reason)
 
     def close(self) -> None:
         """See `Consumer.close`."""

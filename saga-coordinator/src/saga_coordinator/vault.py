@@ -1,0 +1,107 @@
+"""The keys of instances: made when the first secret comes, destroyed when the instance is to be forgotten."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+from sqlalchemy import Engine
+
+from saga_coordinator import sealing
+from saga_coordinator.errors import SecretsForgotten, SecretsUnreadable, WrongSecretsKey
+from saga_coordinator.sealing import Sealer
+from saga_coordinator.store import keys
+from service_kit.database import reading, writing
+
+# A key that another coordinator destroyed is used here for so many seconds at most.
+REMEMBERED_S = 60.0
+MOST_REMEMBERED = 1_000
+
+
+class Vault:
+    """Seals and opens. Thread-safe. `master` (see `sealing.master_key`) wraps the keys in the store. A key is made and
+    read in a transaction of its own: never ask within a writing one."""
+
+    def __init__(self, store: Engine, master: bytes | None) -> None:
+        self._store = store
+        self._master = master
+        self._sealers: OrderedDict[str, tuple[float, Sealer]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raises `WrongSecretsKey` if the store holds keys that this coordinator cannot use."""
+        mine = sealing.name_of(self._master)
+        with reading(self._store) as connection:
+            other = keys.other_master(connection, mine)
+        if other is not None:
+            has = f"that of this coordinator is {mine}" if mine else "this coordinator has none"
+            raise WrongSecretsKey(f"SECRETS_KEY: the store holds keys wrapped by the master key {other}; {has}")
+
+    def seal(self, instance: str, value: Any) -> dict[str, str]:
+        """Seal a value; what comes after the key was destroyed is sealed with one that nobody keeps.
+
+        Raises `SecretsUnreadable`, and sqlalchemy's errors."""
+        try:
+            return self._sealer(instance, make=True).seal(value)
+        except SecretsForgotten:
+            return Sealer(instance, secrets.token_bytes(sealing.KEY_BYTES)).seal(value)
+
+    def digest(self, instance: str, text: str) -> str:
+        """A hash of `text` that can only be guessed at with the instance's key. Raises as `seal`."""
+        try:
+            return self._sealer(instance, make=True).digest(text)
+        except SecretsForgotten:
+            return Sealer(instance, secrets.token_bytes(sealing.KEY_BYTES)).digest(text)
+
+    def open(self, instance: str, value: Any) -> Any:
+        """`value` with every sealed value opened. Raises `SecretsUnreadable`, and sqlalchemy's errors."""
+        return sealing.opened(value, lambda sealed: self._sealer(instance).open(sealed))
+
+    def verify(self, instance: str, value: Any) -> None:
+        """Raises `SecretsUnreadable` if `value` holds what this instance has not sealed."""
+        try:
+            self.open(instance, value)
+        except SecretsForgotten:
+            return
+
+    def forget(self, instance: str) -> None:
+        """Destroy the key: nobody will ever read the instance's secrets again."""
+        with writing(self._store) as connection:
+            keys.destroy(connection, instance)
+        with self._lock:
+            self._sealers.pop(instance, None)
+
+    def _sealer(self, instance: str, *, make: bool = False) -> Sealer:
+        now = time.monotonic()
+        with self._lock:
+            read_at, sealer = self._sealers.get(instance, (0.0, None))
+        if sealer is not None and now - read_at < REMEMBERED_S:
+            return sealer
+        sealer = Sealer(instance, self._key(instance, make))
+        with self._lock:
+            self._sealers[instance] = (now, sealer)
+            while len(self._sealers) > MOST_REMEMBERED:
+                self._sealers.popitem(last=False)
+        return sealer
+
+    def _key(self, instance: str, make: bool) -> bytes:
+        with reading(self._store) as connection:
+            found = keys.find(connection, instance)
+        if found is None and make:
+            fresh = sealing.wrap(self._master, instance, secrets.token_bytes(sealing.KEY_BYTES))
+            with writing(self._store) as connection:
+                keys.insert(connection, instance, fresh, sealing.name_of(self._master))
+                found = keys.find(connection, instance)
+        if found is None:
+            raise SecretsUnreadable(f"instance {instance} has no secrets")
+        return self._unwrapped(instance, *found)
+
+    def _unwrapped(self, instance: str, key: bytes | None, master: str) -> bytes:
+        if key is None:
+            raise SecretsForgotten(f"the secrets of instance {instance} are forgotten")
+        if not master:
+            return key
+        if self._master is None or master != sealing.name_of(self._master):
+            raise SecretsUnreadable(f"the key of instance {instance} is wrapped by another master key, {master}")
+        return sealing.unwrap(self._master, instance, key)
