@@ -106,6 +106,26 @@ def test_several_locks_are_had_together_or_waited_for(hub: Any) -> None:
     assert holders(hub) == {"so:1": both, "so:2": both}
 
 
+def test_two_steps_of_one_instance_hold_a_lock_together_until_both_have_given_it_up(hub: Any) -> None:
+    # given
+    hub.deploy("locked", "locked-twice")
+    first = hub.start("locked-twice").instance
+    hub.drive(lambda: hub.status(first))
+    hub.drive(lambda: at(hub, first) == ["hold", "hold-too"])
+    second = start(hub, "so:1")
+
+    # when
+    assert holders(hub) == {"so:1": first}
+    let_go(hub, first)
+    hub.drive(lambda: at(hub, first) == ["hold-too"])
+
+    # then
+    assert at(hub, second) == ["change"]
+    step = next(iter(hub.state(first).steps))
+    hub.service.submit(i.CompleteStep(id="go-too", instance=first, step=step))
+    hub.drive(lambda: at(hub, second) == ["hold"])
+
+
 def test_whoever_stops_waiting_leaves_the_line(hub: Any) -> None:
     # given
     hub.deploy("locked")

@@ -61,6 +61,7 @@ def completion(
     element = turn.element(step)
     undoing = turn.is_undoing(step)
     handler = None if undoing else element.handler
+    late = late or step.lingers
     return f.StepCompleted(
         step=step.id,
         element=step.element,
@@ -72,15 +73,37 @@ def completion(
         undo=None if handler or undoing else undo,
         handler=handler,
         irreversible=not undoing and is_irreversible(element, step.command, undo),
-        late=late or step.lingers,
+        own=_own(turn, element, output, step.scope) if handler and late else {},
+        late=late,
         by=by,
     )
 
 
+def _own(turn: Turn, element: Element, output: Any, scope: int) -> dict[str, Any]:
+    """What the step's output would have given the variables: it was found too late for them."""
+    try:
+        return turn.outputs(task_of(element).outputs, output, scope)
+    except ExpressionFailed:
+        return dict(output) if isinstance(output, dict) else {}
+
+
+def found_late(turn: Turn, step: Step, output: Any, references: dict[str, str]) -> f.StepCompleted:
+    """Register an effect that nobody waits for any more. Where its undo cannot be rendered, a person has to undo it."""
+    try:
+        undo = planned_undo(turn, step, output, references)
+    except ExpressionFailed:
+        undo = None
+    fact = completion(turn, step, output, references, undo, late=True)
+    turn.emit(fact)
+    return fact
+
+
 def is_irreversible(element: Element, command: f.CommandIssued | None, undo: f.PlannedUndo | None) -> bool:
-    """Whether the step left an effect in a system that nothing is declared to undo."""
+    """Whether the step left an effect that nothing undoes: no undo is declared, or it cannot be rendered."""
     if element.handler or undo or command is None or not command.operation:
         return False
+    if undo_of(element) is not None:
+        return True
     return not command.reads and not command.safe_to_repeat and task_of(element).step_class is not StepClass.READ
 
 

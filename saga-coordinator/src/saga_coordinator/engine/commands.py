@@ -11,6 +11,7 @@ from saga_coordinator.engine.turn import Turn
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]  # ten bits at once: base64.b32encode is slow
 
+LONGEST_WAIT = 30 * 86_400.0  # seconds: whatever a system asks for
 UNDO_RETRY = Retry(attempts=20)
 PROBE_AGAIN = Retry(attempts=1_000_000, first=1_000, ceiling=60_000)
 
@@ -94,10 +95,10 @@ def delay(turn: Turn, step: Step, retry: Retry, attempt: int, retry_after: float
     """How long to wait before the next attempt, in ms: exponential, with jitter taken from the step's identity (up to
     a fifth shorter, so that a herd spreads and nobody waits longer than the policy says)."""
     exponent = min(attempt - 1, 40)
-    wait = min(retry.first * retry.factor**exponent, retry.ceiling)
+    wait = min(retry.first * min(retry.factor, 100.0) ** exponent, retry.ceiling)
     seed = hashlib.sha256(f"{turn.state.id}|{step.id}|{attempt}".encode()).digest()
     wait *= 1 - 0.2 * seed[0] / 255
-    return max(round(wait), round((retry_after or 0) * 1000))
+    return max(round(wait), round(min(retry_after or 0, LONGEST_WAIT) * 1000))
 
 
 def wake(turn: Turn, step: Step, purpose: str, due: int, element: str | None = None, repeat: str | None = None) -> None:

@@ -8,20 +8,20 @@ import msgspec
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import times
-from saga_coordinator.engine.activities import complete
 from saga_coordinator.engine.commands import again, probe, wake
 from saga_coordinator.engine.elements import catch_event, enter, event_gateway, sub_process
 from saga_coordinator.engine.illegal import IllegalInput
+from saga_coordinator.engine.incidents import CANNOT_BE_HANDLED, raise_incident
 from saga_coordinator.engine.interrupting import interrupt
 from saga_coordinator.engine.locking import granted, timed_out
-from saga_coordinator.engine.outcomes import reply, unknown
+from saga_coordinator.engine.outcomes import applied, reply, unknown
 from saga_coordinator.engine.process import Kind, Process, Trigger
 from saga_coordinator.engine.recovery import conclude, end, proceed, stop, undone
 from saga_coordinator.engine.resuming import check, resume
 from saga_coordinator.engine.state import BUSY, ROOT, InstanceState, Phase, Step, Timer
 from saga_coordinator.engine.throwing import fire_boundary
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
-from saga_coordinator.engine.waiting import repetition
+from saga_coordinator.engine.waiting import LONGEST_NAME, disarm, is_name, repetition
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def _start(turn: Turn, start: i.Start) -> bool:
             version=process.version,
             element=begins[0],
             variables=variables,
-            business_key=start.business_key or _business_key(turn, variables),
+            business_key=_short(start.business_key) or _business_key(turn, variables),
             by=start.by,
             digest=start.digest,
         )
@@ -165,7 +165,13 @@ def _business_key(turn: Turn, variables: dict[str, Any]) -> str | None:
         raise IllegalInput("BUSINESS_KEY", str(error)) from error
     if value is None or isinstance(value, dict | list):
         raise IllegalInput("BUSINESS_KEY", f"{expression.source} gives no business key for these variables")
-    return str(value)
+    return _short(str(value))
+
+
+def _short(key: str | None) -> str | None:
+    if key is not None and not is_name(key):
+        raise IllegalInput("BUSINESS_KEY", f"a business key has at most {LONGEST_NAME} characters, and none is NUL")
+    return key
 
 
 def _reply(turn: Turn, answer: i.Reply) -> bool:
@@ -196,7 +202,7 @@ def _repeat(turn: Turn, timer: Timer) -> None:
     if timer.repeat is None or step is None or step.lingers or timer.purpose != "boundary":
         return
     cycle = times.cycle(timer.repeat)
-    due = cycle.every.after(timer.due)
+    due = times.next_after(timer.due, cycle.every, turn.now)
     wake(turn, step, timer.purpose, due, timer.element, repetition(timer.repeat, cycle))
 
 
@@ -204,7 +210,9 @@ def _message_arrived(turn: Turn, message: i.MessageArrived) -> bool:
     subscription = turn.state.subscriptions.get(message.subscription)
     if subscription is None or subscription.name != message.name:
         return False
-    turn.emit(f.Unsubscribed(subscription=subscription.id, fired=True))
+    element = turn.process.elements[subscription.element]
+    if element.kind is not Kind.BOUNDARY_EVENT or element.interrupting:
+        turn.emit(f.Unsubscribed(subscription=subscription.id, fired=True))
     _fire(turn, turn.state.steps[subscription.step], subscription.element, message.payload)
     return True
 
@@ -225,7 +233,7 @@ def _complete_step(turn: Turn, act: i.CompleteStep) -> bool:
     by_hand = step.phase is Phase.WAITING and step.waits_for in ("person", "message")
     if not by_hand and step.phase is not Phase.ACCEPTED:
         raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) does not wait for anybody ({step.phase})")
-    complete(turn, step.id, act.output, by=act.by)
+    applied(turn, step, i.CompletedOutcome(output=act.output), act.by)
     return True
 
 
@@ -255,6 +263,8 @@ def _cancel(turn: Turn, act: i.Cancel) -> bool:
     _expect(turn, act.expected_seq)
     if turn.state.ended:
         raise IllegalInput("ENDED", f"the instance is {turn.state.status}")
+    if act.undo and turn.state.pivoted:
+        raise IllegalInput("PAST_PIVOT", "the point of no return is passed: cancel without undo, or let it go forward")
     stopping = turn.state.stopping
     if stopping is not None and (act.undo or not turn.state.incidents):
         raise IllegalInput("ALREADY_STOPPING", f"the instance is on its way to {stopping.then}")
@@ -286,6 +296,7 @@ def _choose_flows(turn: Turn, choice: i.ChooseFlows) -> bool:
     unknown_flows = set(choice.flows) - set(element.outgoing)
     if unknown_flows or not choice.flows:
         raise IllegalInput("NO_SUCH_FLOW", f"{element.id} has no outgoing flow {', '.join(unknown_flows) or '(none)'}")
+    disarm(turn, step.id)
     turn.leave(step.id, list(choice.flows))
     return True
 
@@ -300,6 +311,21 @@ def _locks_busy(turn: Turn, busy: i.LocksBusy) -> bool:
     request = turn.state.locks.get(busy.step)
     if request is not None and not request.taken:
         turn.emit(f.LocksBusy(step=busy.step, holders=busy.holders))
+    return True
+
+
+def _failed(turn: Turn, failure: i.Failed) -> bool:
+    """An input could not be handled: its step, or the first that is open, waits for a person."""
+    open_steps = [step for step in turn.state.steps.values() if step.phase not in (Phase.INSIDE, Phase.INCIDENT)]
+    step = next((step for step in open_steps if step.id == failure.step), open_steps[0] if open_steps else None)
+    if step is None:
+        return True
+    if step.phase in (Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.ACCEPTED):
+        resume_at = "probe"
+    else:
+        resume_at = "again" if step.phase is Phase.BACKOFF else "enter"
+    disarm(turn, step.id)
+    raise_incident(turn, step.id, CANNOT_BE_HANDLED, failure.reason, resume_at)
     return True
 
 
@@ -323,5 +349,6 @@ _INPUTS: dict[type, Callable[[Turn, Any], bool]] = {
     i.ChooseFlows: _choose_flows,
     i.LocksGranted: _locks_granted,
     i.LocksBusy: _locks_busy,
+    i.Failed: _failed,
     i.Nudge: _nudge,
 }

@@ -135,7 +135,7 @@ def _command_issued(state: InstanceState, fact: f.CommandIssued) -> None:
 
 
 def _step_accepted(state: InstanceState, fact: f.StepAccepted) -> None:
-    _set(state, fact.step, phase=Phase.ACCEPTED, reference=fact.reference)
+    _set(state, fact.step, phase=Phase.ACCEPTED, accepted=True, reference=fact.reference)
 
 
 def _step_completed(state: InstanceState, fact: f.StepCompleted) -> None:
@@ -157,21 +157,31 @@ def _step_completed(state: InstanceState, fact: f.StepCompleted) -> None:
         undo=fact.undo,
         handler=fact.handler,
         inside=step.inside if step is not None else None,
-        snapshot=state.variables(scope) if fact.handler and scope in state.scopes else {},
+        snapshot={**state.variables(scope), **fact.own} if fact.handler and scope in state.scopes else {},
         irreversible=fact.irreversible,
     )
 
 
 def _step_rejected(state: InstanceState, fact: f.StepRejected) -> None:
-    _set(state, fact.step, phase=Phase.ENTERED)
+    _settled(state, fact.step, Phase.ENTERED)
 
 
 def _step_unavailable(state: InstanceState, fact: f.StepUnavailable) -> None:
-    _set(state, fact.step, phase=Phase.BACKOFF)
+    if fact.unsure:
+        _set(state, fact.step, phase=Phase.BACKOFF)
+    else:
+        _settled(state, fact.step, Phase.BACKOFF)
+
+
+def _settled(state: InstanceState, step: int, phase: Phase) -> None:
+    """The last attempt was certainly not applied; of an earlier one nobody may know still."""
+    known = state.steps.get(step)
+    if known is not None:
+        state.steps[step] = replace(known, phase=phase, unsure=known.unsure if known.unsure < known.attempt else 0)
 
 
 def _step_unknown(state: InstanceState, fact: f.StepUnknown) -> None:
-    _set(state, fact.step, phase=Phase.PROBE_WAIT)
+    _set(state, fact.step, phase=Phase.PROBE_WAIT, unsure=fact.attempt)
 
 
 def _probe_answered(state: InstanceState, fact: f.ProbeAnswered) -> None:
@@ -180,7 +190,8 @@ def _probe_answered(state: InstanceState, fact: f.ProbeAnswered) -> None:
         return
     if fact.verdict == "absent" and step.command is not None and step.undoes is None:
         state.absents[step.command.command] = Absent(element=step.element, scope=step.scope, command=step.command)
-    _set(state, fact.step, phase=Phase.PROBE_WAIT)
+    known = fact.verdict in ("applied", "absent")
+    _set(state, fact.step, phase=Phase.PROBE_WAIT, unsure=0 if known else step.unsure)
 
 
 def _timer_set(state: InstanceState, fact: f.TimerSet) -> None:

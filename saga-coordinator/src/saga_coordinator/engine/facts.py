@@ -162,7 +162,7 @@ class PlannedUndo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     """An activity did its work. `order` counts completions in this instance; `undo` is what undoes it (None:
     nothing to undo, or a drawn `handler` does). `irreversible`: it left an effect that nothing undoes. `late`: found
-    after the step had been interrupted or recorded absent."""
+    after the step had been interrupted or recorded absent; a drawn handler then sees its variables in `own`."""
 
     step: int
     element: str
@@ -174,6 +174,7 @@ class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     undo: PlannedUndo | None = None
     handler: str | None = None
     irreversible: bool = False
+    own: dict[str, Any] = {}
     late: bool = False
     by: str | None = None
 
@@ -188,12 +189,14 @@ class StepRejected(_Fact, frozen=True, kw_only=True, tag="step-rejected"):
 
 
 class StepUnavailable(_Fact, frozen=True, kw_only=True, tag="step-unavailable"):
-    """Not applied; `retry_at` is when the next attempt is due (None: the policy is exhausted)."""
+    """Not applied; `retry_at` is when the next attempt is due (None: the policy is exhausted). `unsure`: it may have
+    been applied, and is repeated because that does no harm."""
 
     step: int
     attempt: int
     reason: str = ""
     retry_at: int | None = None
+    unsure: bool = False
 
 
 class StepUnknown(_Fact, frozen=True, kw_only=True, tag="step-unknown"):

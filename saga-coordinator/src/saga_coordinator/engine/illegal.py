@@ -5,7 +5,7 @@ class IllegalInput(Exception):
     """An input that makes no sense for the instance as it is; nothing has changed.
 
     `code` is stable: ALREADY_STARTED, NOT_STARTED, UNKNOWN_ELEMENT, BUSINESS_KEY, NO_SUCH_STEP, NOT_OPEN, NO_INCIDENT,
-    NEEDS_ANSWER, ENDED, ALREADY_STOPPING, MOVED, NO_SUCH_FLOW.
+    NEEDS_ANSWER, ENDED, PAST_PIVOT, ALREADY_STOPPING, MOVED, NO_SUCH_FLOW.
     """
 
     def __init__(self, code: str, message: str) -> None:

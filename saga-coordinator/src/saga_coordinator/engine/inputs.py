@@ -147,6 +147,13 @@ class LocksBusy(_Input, frozen=True, kw_only=True, tag="locks-busy"):
     holders: dict[str, str]
 
 
+class Failed(_Input, frozen=True, kw_only=True, tag="failed"):
+    """Another input of this instance could not be handled and is a dead letter now. `step`: whose it was."""
+
+    step: int | None = None
+    reason: str = ""
+
+
 class Nudge(_Input, frozen=True, kw_only=True, tag="nudge"):
     """The sweep: look for commands without a reply past their time."""
 
@@ -162,6 +169,7 @@ Input = (
     | ChooseFlows
     | LocksGranted
     | LocksBusy
+    | Failed
     | Nudge
 )
 

@@ -5,7 +5,7 @@ outcome is known and its effect is registered for undo (DESIGN 7).
 """
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine.activities import completion
+from saga_coordinator.engine.activities import found_late, undo_of
 from saga_coordinator.engine.commands import probe
 from saga_coordinator.engine.locking import release
 from saga_coordinator.engine.state import Phase, Step
@@ -67,10 +67,18 @@ def _linger(turn: Turn, step: Step, by: str | None) -> None:
 
 def _keep_known_effect(turn: Turn, step: Step) -> None:
     incident = step.incident
-    if incident is None or incident.resume != "complete" or step.completed:
-        return
-    fact = completion(turn, step, incident.output, incident.references, None, late=True)
-    turn.emit(fact)
+    if incident is not None and incident.resume == "complete" and not step.completed:
+        found_late(turn, step, incident.output, incident.references)
+    else:
+        keep_possible_effect(turn, step.id)
+
+
+def keep_possible_effect(turn: Turn, step_id: int) -> None:
+    """An attempt that nobody could tell about may have been applied, and the step gives up: it counts as applied.
+    Undoing what did not happen is harmless, and missing what did is not."""
+    step = turn.state.steps[step_id]
+    if step.unsure and not step.completed and step.undoes is None and undo_of(turn.element(step)) is not None:
+        found_late(turn, step, None, {})
 
 
 def _drop(turn: Turn, step: Step, by: str | None) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.activities import completion, planned_undo
+from saga_coordinator.engine.activities import found_late
 from saga_coordinator.engine.incidents import LATE_EFFECT, raise_incident
 from saga_coordinator.engine.recovery import start_walk
 from saga_coordinator.engine.state import ROOT, Absent, Step
-from saga_coordinator.engine.turn import ExpressionFailed, Turn
+from saga_coordinator.engine.turn import Turn
 
 
 def late(turn: Turn, answer: i.Reply) -> None:
@@ -35,19 +35,14 @@ def one_too_many(turn: Turn, step_id: int, command: str, output: Any, references
         return
     if turn.state.ended:
         _reopen(turn, order, absent.element)
-    elif turn.state.stopping is None or turn.state.stopping.undo:
+    elif turn.state.stopping is None or turn.state.stopping.then != "cancelled":
         start_walk(turn, [order], reason="an effect that a probe had not found")
 
 
 def _register(turn: Turn, step_id: int, absent: Absent, output: Any, references: dict[str, str]) -> int:
     scope = absent.scope if absent.scope in turn.state.scopes else ROOT
     step = Step(id=step_id, element=absent.element, scope=scope, command=absent.command)
-    try:
-        undo = planned_undo(turn, step, output, references)
-    except ExpressionFailed:
-        undo = None
-    fact = completion(turn, step, output, references, undo, late=True)
-    turn.emit(fact)
+    fact = found_late(turn, step, output, references)
     turn.emit(f.LateEffectFound(command=absent.command.command, order=fact.order, element=absent.element))
     return fact.order
 

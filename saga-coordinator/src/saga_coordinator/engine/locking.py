@@ -9,17 +9,15 @@ from saga_coordinator.engine.incidents import LOCK_TIMEOUT, raise_incident
 from saga_coordinator.engine.process import Lock
 from saga_coordinator.engine.state import Step
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
+from saga_coordinator.engine.waiting import LONGEST_NAME, is_name
 
 
 def must_wait(turn: Turn, step_id: int, lock: Lock | None) -> bool:
-    """Ask for what the step needs and the instance does not hold yet; whether the step has to wait for it. Raises
-    `ExpressionFailed`."""
+    """Ask for what the step needs; whether it has to wait for an answer. What another step of the instance holds is
+    asked for too (and given at once): each step gives up its own. Raises `ExpressionFailed`."""
     if lock is None or step_id in turn.state.locks:
         return False
-    held = {name for request in turn.state.locks.values() if request.taken for name in request.names}
-    wanted = sorted(set(_names(turn, turn.state.steps[step_id], lock)) - held)
-    if not wanted:
-        return False
+    wanted = sorted(set(_names(turn, turn.state.steps[step_id], lock)))
     turn.emit(f.LocksRequested(step=step_id, names=wanted))
     turn.emit(f.StepWaiting(step=step_id, waits_for="lock"))
     wake(turn, turn.state.steps[step_id], "lock", turn.now + lock.patience)
@@ -62,6 +60,6 @@ def release_all(turn: Turn) -> None:
 def _names(turn: Turn, step: Step, lock: Lock) -> list[str]:
     value = turn.evaluate(lock.key, turn.state.variables(step.scope))
     names = value if isinstance(value, list) else [value]
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ExpressionFailed(f"{lock.key.source}: a lock is named by a text or a list of texts, not {value!r}")
+    if not names or not all(isinstance(name, str) and name and is_name(name) for name in names):
+        raise ExpressionFailed(f"{lock.key.source}: locks are named by texts of at most {LONGEST_NAME} characters")
     return names

@@ -21,6 +21,7 @@ from saga_coordinator.engine.incidents import (
     UNKNOWN_OUTCOME,
     raise_incident,
 )
+from saga_coordinator.engine.interrupting import keep_possible_effect
 from saga_coordinator.engine.late import late, one_too_many
 from saga_coordinator.engine.process import Retry
 from saga_coordinator.engine.recovery import undone
@@ -81,13 +82,13 @@ def _asks(step: Step) -> bool:
     return step.incident is not None and step.incident.resume == "probe"
 
 
-def applied(turn: Turn, step: Step, outcome: i.CompletedOutcome | i.ProbedOutcome) -> None:
+def applied(turn: Turn, step: Step, outcome: i.CompletedOutcome | i.ProbedOutcome, by: str | None = None) -> None:
     """The command took effect. An effect of an earlier attempt that is not the same document is one too many."""
     _settled(turn, step)
     if step.undoes is not None:
         undone(turn, step.id)
         return
-    complete(turn, step.id, outcome.output, outcome.references)
+    complete(turn, step.id, outcome.output, outcome.references, by)
     for held in step.held:
         if (held.output, held.references) != (outcome.output, outcome.references):
             one_too_many(turn, step.id, held.command, held.output, held.references)
@@ -104,7 +105,7 @@ def _settled(turn: Turn, step: Step) -> None:
 def _accepted(turn: Turn, step: Step, outcome: i.AcceptedOutcome) -> None:
     _settled(turn, step)
     if step.lingers:
-        complete(turn, step.id, {"reference": outcome.reference})
+        applied(turn, step, i.CompletedOutcome(output={"reference": outcome.reference}))
     else:
         turn.emit(f.StepAccepted(step=step.id, reference=outcome.reference))
 
@@ -115,7 +116,9 @@ def rejected(turn: Turn, step: Step, outcome: i.RejectedOutcome) -> None:
     turn.emit(f.StepRejected(step=step.id, code=outcome.code, message=outcome.message, details=outcome.details))
     if step.held:
         adopt(turn, step)
-    elif step.lingers:
+        return
+    keep_possible_effect(turn, step.id)
+    if step.lingers:
         turn.leave(step.id, [])
     elif step.undoes is not None:
         raise_incident(turn, step.id, outcome.code, outcome.message, "again")
@@ -123,22 +126,24 @@ def rejected(turn: Turn, step: Step, outcome: i.RejectedOutcome) -> None:
         throw_error(turn, step.id, outcome.code, outcome.message, resume="again")
 
 
-def not_applied(turn: Turn, step: Step, reason: str, retry_after: float | None = None) -> None:
-    """Certainly not applied: try again by the step's policy, durably."""
+def not_applied(turn: Turn, step: Step, reason: str, retry_after: float | None = None, *, unsure: bool = False) -> None:
+    """Not applied (or `unsure`, and safe to repeat): try again by the step's policy, durably."""
     if step.held:
         adopt(turn, step)
         return
     _settled(turn, step)
     if step.lingers:
+        turn.emit(f.StepUnavailable(step=step.id, attempt=step.attempt, reason=reason))
+        keep_possible_effect(turn, step.id)
         turn.leave(step.id, [])
         return
     policy = retry_policy(turn, step)
     if step.attempt >= policy.attempts:
-        turn.emit(f.StepUnavailable(step=step.id, attempt=step.attempt, reason=reason))
+        turn.emit(f.StepUnavailable(step=step.id, attempt=step.attempt, reason=reason, unsure=unsure))
         raise_incident(turn, step.id, RETRIES_EXHAUSTED, f"{step.attempt} attempts: {reason}", "again")
         return
     due = turn.now + delay(turn, step, policy, step.attempt, retry_after)
-    turn.emit(f.StepUnavailable(step=step.id, attempt=step.attempt, reason=reason, retry_at=due))
+    turn.emit(f.StepUnavailable(step=step.id, attempt=step.attempt, reason=reason, retry_at=due, unsure=unsure))
     wake(turn, step, "retry", due)
 
 
@@ -164,9 +169,9 @@ def _unprobeable(turn: Turn, step: Step, reason: str) -> None:
     command = step.sent
     if command.safe_to_repeat or command.reads:
         if step.lingers and not command.reads:
-            complete(turn, step.id, None)  # undoing what did not happen is harmless; missing what did is not
+            applied(turn, step, i.CompletedOutcome())  # it may have happened: see `keep_possible_effect`
         else:
-            not_applied(turn, step, reason)
+            not_applied(turn, step, reason, unsure=True)
     else:
         raise_incident(turn, step.id, UNKNOWN_OUTCOME, reason or "nobody can tell whether it happened", "probe")
 
@@ -191,6 +196,8 @@ def _probed(turn: Turn, step: Step, outcome: i.Outcome) -> None:
             raise_incident(turn, step.id, SEVERAL_DOCUMENTS, f"several documents carry the key: {found}", "probe")
         case "impossible":
             _unprobeable(turn, step, "the operation cannot be probed")
+        case _ if step.lingers and step.accepted:
+            applied(turn, step, i.CompletedOutcome(output={"reference": step.reference}))  # it is there, and pending
         case _:
             _ask_again(turn, step)
 

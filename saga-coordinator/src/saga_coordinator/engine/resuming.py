@@ -9,7 +9,7 @@ from saga_coordinator.engine.activities import complete, map_output, move_on, ta
 from saga_coordinator.engine.elements import enter
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.incidents import UNKNOWN_OUTCOME
-from saga_coordinator.engine.outcomes import applied
+from saga_coordinator.engine.outcomes import adopt, applied
 from saga_coordinator.engine.recovery import perform
 from saga_coordinator.engine.state import Step
 from saga_coordinator.engine.turn import Turn
@@ -44,7 +44,9 @@ def _again(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -
 
 def _probe(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
     if retry.happened is True:
-        applied(turn, step, i.CompletedOutcome(output=retry.output))
+        applied(turn, step, i.CompletedOutcome(output=retry.output), retry.by)
+    elif retry.happened is False and step.held:
+        adopt(turn, step)
     elif retry.happened is False and step.lingers:
         turn.leave(step.id, [])
     elif retry.happened is False:

@@ -37,8 +37,9 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A token at a flow node, or an undo at work (`undoes` is then the completion order it undoes).
 
     `command` is the last execute command, `probe` the last probe; `lingers`: interrupted, waiting for its outcome;
-    `inside`: the scope that it opened; `completed`: its work is done and only leaving is left; `held`: effects of
-    earlier attempts that turned up while a later one is under way.
+    `unsure`: the last attempt of which nobody could tell whether it was applied; `inside`: the scope that it opened;
+    `completed`: its work is done and only leaving is left; `held`: effects of earlier attempts that turned up while a
+    later one is under way.
     """
 
     id: int
@@ -57,6 +58,8 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     handler: str | None = None
     inside: int | None = None
     lingers: bool = False
+    unsure: int = 0
+    accepted: bool = False
     completed: bool = False
     timers: tuple[int, ...] = ()
     subscriptions: tuple[int, ...] = ()

@@ -84,6 +84,17 @@ def cycle(text: str) -> Cycle:
     return Cycle(times=int(repeat[1:]) if repeat[1:] else None, every=every, start=start)
 
 
+def next_after(due: int, every: Duration, now: int) -> int:
+    """The first of `due + every`, `due + 2 every`, ... that is not past: one stands for all that nobody looked at.
+    Raises `OverflowError` or `ValueError` beyond the calendar."""
+    due = every.after(due)
+    if not every.months and due < now:
+        due += (now - due) // every.ms * every.ms
+    while due < now:
+        due = every.after(due)
+    return due
+
+
 def iso(at: int) -> str:
     """`at` as RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

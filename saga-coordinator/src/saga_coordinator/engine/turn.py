@@ -128,18 +128,31 @@ class Turn:
             raise ExpressionFailed(f"{expression.source}: {error}") from error
 
     def mapped(self, mappings: tuple[FieldMapping, ...], data: Any, **bindings: Any) -> Any:
-        """An object built by the mappings from `data`; what an expression does not find is left out.
-
-        Raises `ExpressionFailed`.
-        """
-        built: dict[str, Any] = {}
+        """What the mappings build from `data`. A source that finds nothing leaves its target out; what is mapped as the
+        whole must be an object where anything else is put beside it. Raises `ExpressionFailed`."""
+        built: Any = {}
         for mapping in mappings:
             value = self.evaluate(mapping.source, data, **bindings)
-            if mapping.target in ("", "."):
-                built = {**built, **value} if isinstance(value, Mapping) else value
-            elif value is not None:
-                built = put(built, mapping.target, value)
+            if value is None:
+                continue
+            if mapping.target not in ("", "."):
+                built = put(_object(built, mapping), mapping.target, value)
+            elif built and isinstance(value, Mapping):
+                built = {**_object(built, mapping), **value}
+            elif built:
+                raise ExpressionFailed(
+                    f"{mapping.source.source}: no object, but other mappings want to stand beside it"
+                )
+            else:
+                built = value
         return built
+
+    def local(self, mappings: tuple[FieldMapping, ...], scope: int) -> dict[str, Any]:
+        """The variables that mappings give to an inner scope. Raises `ExpressionFailed` where that is no object."""
+        built = self.mapped(mappings, self.state.variables(scope))
+        if not isinstance(built, Mapping):
+            raise ExpressionFailed(f"{mappings[0].source.source}: variables are an object")
+        return dict(built)
 
     def outputs(self, mappings: tuple[FieldMapping, ...], output: Any, scope: int) -> dict[str, Any]:
         """The top-level variables of `scope` that `output` changes. Unmapped output merges as it is (objects only).
@@ -164,3 +177,9 @@ class Turn:
         """Set top-level variables of the scope."""
         if values:
             self.emit(f.VariablesMerged(scope=scope, values=values))
+
+
+def _object(value: Any, mapping: FieldMapping) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ExpressionFailed(f"{mapping.source.source}: there is no object to put {mapping.target!r} into")
+    return dict(value)

@@ -9,6 +9,8 @@ from saga_coordinator.engine.commands import clear, wake
 from saga_coordinator.engine.process import Element, TimerDefinition, TimerKind, Trigger
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 
+LONGEST_NAME = 500
+
 
 def arm(turn: Turn, step_id: int, event_element: Element, purpose: str) -> None:
     """Wait for the event of `event_element` on behalf of the step. Raises `ExpressionFailed`."""
@@ -54,8 +56,15 @@ def correlation_key(turn: Turn, element: Element, scope: int) -> str:
         return turn.state.business_key or ""
     value = turn.evaluate(event.correlation, turn.state.variables(scope))
     if value is None or isinstance(value, dict | list):
-        raise ExpressionFailed(f"{event.correlation.source}: a correlation key is a text or a number, not {value!r}")
+        raise ExpressionFailed(f"{event.correlation.source}: a correlation key is a text or a number")
+    if not is_name(str(value)):
+        raise ExpressionFailed(f"{event.correlation.source}: a key has at most {LONGEST_NAME} characters, none NUL")
     return str(value)
+
+
+def is_name(text: str) -> bool:
+    """Whether the store can look it up: keys and names of locks."""
+    return len(text) <= LONGEST_NAME and "\0" not in text
 
 
 def due_time(turn: Turn, timer: TimerDefinition, scope: int) -> tuple[int, str | None]:
@@ -69,10 +78,10 @@ def due_time(turn: Turn, timer: TimerDefinition, scope: int) -> tuple[int, str |
         if timer.kind is TimerKind.DURATION:
             return times.duration(text).after(turn.now), None
         cycle = times.cycle(text)
-    except times.BadTime as error:
-        raise ExpressionFailed(str(error)) from error
-    due = cycle.start if cycle.start is not None else cycle.every.after(turn.now)
-    return due, repetition(text, cycle)
+        first = cycle.start if cycle.start is not None else cycle.every.after(turn.now)
+        return first if first >= turn.now else times.next_after(first, cycle.every, turn.now), repetition(text, cycle)
+    except (times.BadTime, OverflowError, ValueError) as error:
+        raise ExpressionFailed(f"{text}: {error}") from error
 
 
 def repetition(text: str, cycle: times.Cycle) -> str | None:

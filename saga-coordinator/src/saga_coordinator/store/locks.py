@@ -1,6 +1,6 @@
-"""Semantic locks: for every name a line of requests; the first holds it.
+"""Semantic locks: for every name a line of requests; the instance that is first holds it, with all its steps.
 
-Whoever changes a line holds its advisory lock, so that a line has one order and one head.
+Whoever changes a line holds its advisory lock, so that a line has one order and one holder.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ class Request(msgspec.Struct, frozen=True, order=True):
     names: tuple[str, ...] = ()
 
 
-class Head(msgspec.Struct, frozen=True):
-    """Who is first in the line of a name."""
+class Place(msgspec.Struct, frozen=True):
+    """A place in the line of a name."""
 
     name: str
     instance: str
@@ -106,19 +106,18 @@ def _join(connection: Connection, request: Request) -> None:
 
 
 def _turns(connection: Connection, names: Sequence[str], wanted: Sequence[Request], again_at: int) -> Exchanged:
-    """Give every name to the head of its line."""
+    """Give every name to the instance that holds it already, else to the first in its line; to each of its steps."""
     c = locks.c
-    first = select(c.name, func.min(c.position).label("position")).where(c.name.in_(names)).group_by(c.name).subquery()
-    statement = select(c.name, c.instance_id, c.step, c.granted).join(
-        first, (c.name == first.c.name) & (c.position == first.c.position)
-    )
-    heads = [Head(*row) for row in connection.execute(statement)]
-    fresh = [head for head in heads if not head.granted]
-    for head in fresh:
-        where = (c.name == head.name) & (c.instance_id == head.instance) & (c.step == head.step)
+    statement = select(c.name, c.instance_id, c.step, c.granted).where(c.name.in_(names)).order_by(c.name, c.position)
+    lines: dict[str, list[Place]] = {}
+    for row in connection.execute(statement):
+        lines.setdefault(row[0], []).append(Place(*row))
+    holders = {name: next((p for p in line if p.granted), line[0]).instance for name, line in lines.items()}
+    fresh = [p for line in lines.values() for p in line if not p.granted and p.instance == holders[p.name]]
+    for place in fresh:
+        where = (c.name == place.name) & (c.instance_id == place.instance) & (c.step == place.step)
         connection.execute(update(locks).where(where).values(granted=True))
-    granted = _complete(connection, {(head.instance, head.step) for head in fresh})
-    holders = {head.name: head.instance for head in heads}
+    granted = _complete(connection, {(place.instance, place.step) for place in fresh})
     _set_wake(connection, granted, again_at)
     waiting = [request for request in wanted if (request.instance, request.step) not in granted]
     return Exchanged(

@@ -61,15 +61,20 @@ def test_a_lock_is_given_up_when_the_effect_of_its_step_is_undone() -> None:
     assert names_of(case, f.LocksReleased) == [["so:1"]]
 
 
-def test_a_lock_that_the_instance_holds_already_is_not_asked_for_again() -> None:
+def test_every_step_asks_for_its_own_hold_and_gives_up_only_that() -> None:
     task = Task(operation=operation("sys.x"), lock=Lock(Formula(lambda _: "so:1")))
     drawing = Drawing().start().add(Kind.SERVICE_TASK, "a", task=task).add(Kind.SERVICE_TASK, "b", task=task).end()
     case = Case(drawing.flow("start", "a", "b", "end").process()).start()
     granted(case)
+    case.complete("a")
+    granted(case, "b")
 
+    case.reject("b")
     case.complete("a")
 
-    assert case.command("b").operation == "sys.x"
+    assert names_of(case, f.LocksRequested) == [["so:1"], ["so:1"]]
+    assert names_of(case, f.LocksReleased) == [["so:1"], ["so:1"]]
+    assert case.live.locks == {}
 
 
 def test_past_its_patience_the_step_is_an_incident_that_names_the_holder() -> None:

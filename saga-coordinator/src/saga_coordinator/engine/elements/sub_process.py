@@ -14,7 +14,7 @@ def enter(turn: Turn, step_id: int) -> None:
     element = turn.element(step)
     task = task_of(element)
     try:
-        local = turn.mapped(task.inputs, turn.state.variables(step.scope)) if task.inputs else {}
+        local = turn.local(task.inputs, step.scope)
         arm_boundary(turn, step_id)
     except ExpressionFailed as error:
         disarm(turn, step_id)
