@@ -5,6 +5,7 @@ every transaction but those of `reading`: a deferred transaction that turns into
 Writers of one process queue up at a lock, because SQLite's own waiting is by sleeping.
 """
 
+import os
 import threading
 import time
 import zlib
@@ -18,13 +19,15 @@ import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from service_kit.errors import KitError
 
 BUSY_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_S = 10
 _READING = "service_kit_reading"
+# Classes of SQLSTATE: data exceptions (a NUL in a text), and limits (a key that is too long for an index).
+_NEVER = ("22", "54")
 
 _writers: dict[str, threading.Lock] = {}
 _writers_lock = threading.Lock()
@@ -70,7 +73,25 @@ def is_sqlite(source: Engine | Connection) -> bool:
 
 def is_gone(error: DBAPIError) -> bool:
     """Whether the store was away or busy, so that the same may work later."""
+    if is_unstorable(error):
+        return False
     return error.connection_invalidated or isinstance(error, OperationalError | sqlalchemy.exc.InterfaceError)
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Whether the store can never take what it was given, however often it is tried."""
+    if isinstance(error, DataError | IntegrityError | OverflowError):  # the last: SQLite's driver, beyond 64 bits
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return str(getattr(cause, "sqlstate", None) or "").startswith(_NEVER)
+
+
+def create_private(path: str | Path) -> None:
+    """An empty file that only this user may read, if there is none: SQLite's own would be everybody's to read."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError:  # it is there, or cannot be created: then opening it says why
+        return
 
 
 def now_ms(connection: Connection) -> int:
@@ -133,9 +154,16 @@ def _open_sqlite(url: sqlalchemy.URL, pool_size: int) -> Engine:
     engine = sqlalchemy.create_engine(
         url.set(drivername="sqlite+pysqlite"), pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
     )
+    event.listen(engine, "do_connect", _create_sqlite)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _create_sqlite(_dialect: Any, _record: Any, arguments: Any, _parameters: Any) -> None:
+    path = str(arguments[0])
+    if path and path != ":memory:" and not path.startswith("file:"):
+        create_private(path)
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:

@@ -1,7 +1,8 @@
 """JSONata, the one language of mappings and conditions, behind this one file.
 
 An expression is deterministic: the same data and bindings give the same result. Its clock is the binding `now` (ms
-since the epoch); `$random`, `$shuffle` and `$eval` are refused. Every call is limited in time, depth and length.
+since the epoch); `$random`, `$shuffle` and `$eval` are refused. Every call is limited in time, depth and length, and
+`expression_guards` limits what single built-ins may make.
 
     KitError
       ExpressionError
@@ -20,7 +21,9 @@ from typing import Any, NoReturn
 
 import jsonatapy
 
+from service_kit import expression_guards
 from service_kit.errors import KitError
+from service_kit.expression_guards import Refused
 
 TIME_LIMIT_MS = 100
 DEPTH_LIMIT = 200
@@ -86,6 +89,9 @@ def compile(source: str) -> Expression:
     problem = _parse_problem(source)
     if problem is not None:
         raise ExpressionSyntaxError(problem, _first_misfit(source, problem))
+    problem = _parse_problem(expression_guards.guarded(source))
+    if problem is not None:
+        raise ExpressionSyntaxError(problem, len(source))
     _refuse_large_literals(source)
     return Expression(source)
 
@@ -101,6 +107,7 @@ _thread = _Thread()
 
 def _evaluate(source: str, data: Any, variables: dict[str, Any] | None) -> Any:
     compiled = _thread.compiled.get(source) or _compile_here(source)
+    expression_guards.begin()
     try:
         return compiled.evaluate(
             data,
@@ -117,7 +124,7 @@ def _evaluate(source: str, data: Any, variables: dict[str, Any] | None) -> Any:
 
 def _reason(error: BaseException) -> str:
     text = str(error)
-    for noise in ("host function raised _Refused: ", "Parse error: ", "Invalid syntax: "):
+    for noise in ("host function raised Refused: ", "Parse error: ", "Invalid syntax: "):
         text = text.replace(noise, "")
     return text or type(error).__name__
 
@@ -125,7 +132,9 @@ def _reason(error: BaseException) -> str:
 def _compile_here(source: str) -> jsonatapy.JsonataExpression:
     if len(_thread.compiled) >= _KEPT_PER_THREAD:
         _thread.compiled.clear()
-    compiled = jsonatapy.compile(source)
+    compiled = jsonatapy.compile(expression_guards.guarded(source))
+    for name, function in expression_guards.HOST_FUNCTIONS.items():
+        compiled.register(name, function)
     for name, function in _OVERRIDES.items():
         compiled.register_override(name, function)
     _thread.compiled[source] = compiled
@@ -191,13 +200,9 @@ def _check_number(value: int | float, where: str) -> None:
     raise ExpressionFailed(f"{where} holds {value}, which is no JSON number")
 
 
-class _Refused(Exception):
-    pass
-
-
 def _refuse(name: str) -> Callable[..., NoReturn]:
     def refused(*_: Any) -> NoReturn:
-        raise _Refused(f"${name} is not available: expressions must give the same result every time")
+        raise Refused(f"${name} is not available: expressions must give the same result every time")
 
     return refused
 
@@ -205,14 +210,15 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
 def _now(*picture_and_timezone: Any) -> Any:
     now = _thread.now
     if now is None:
-        raise _Refused("there is no clock here: $now and $millis need the binding `now`")
+        raise Refused("there is no clock here: $now and $millis need the binding `now`")
+    expression_guards.check_picture(picture_and_timezone[0] if picture_and_timezone else None)
     arguments = dict(zip("mpz", (now, *picture_and_timezone), strict=False))
     return jsonatapy.evaluate(f"$fromMillis({', '.join('$' + name for name in arguments)})", None, arguments)
 
 
 def _millis() -> Any:
     if _thread.now is None:
-        raise _Refused("there is no clock here: $now and $millis need the binding `now`")
+        raise Refused("there is no clock here: $now and $millis need the binding `now`")
     return _thread.now
 
 
@@ -220,7 +226,8 @@ def _pad(text: Any, width: Any, fill: Any = " ") -> str | None:
     if text is None:
         return None
     if abs(width) > PAD_LIMIT:
-        raise _Refused(f"$pad is limited to {PAD_LIMIT} characters")
+        raise Refused(f"$pad is limited to {PAD_LIMIT} characters")
+    expression_guards.spend(abs(width))
     missing = int(abs(width)) - len(text)
     filling = ((fill or " ") * max(0, missing))[: max(0, missing)]
     padded: str = text + filling if width >= 0 else filling + text
@@ -229,7 +236,8 @@ def _pad(text: Any, width: Any, fill: Any = " ") -> str | None:
 
 def _to_millis(*arguments: Any) -> Any:
     if len(arguments) > 1 and "[Y" not in str(arguments[1]):
-        raise _Refused("$toMillis needs a picture with a year: a time alone would mean today's")
+        raise Refused("$toMillis needs a picture with a year: a time alone would mean today's")
+    expression_guards.check_picture(arguments[1] if len(arguments) > 1 else None)
     if not arguments or arguments[0] is None:
         return None
     names = dict(zip("tp", arguments, strict=False))

@@ -56,8 +56,8 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `hub_key` is the 12 character base32 key that the connector writes into the vendor's document; it is the same
     for every attempt of one step execution. `seals` (probes only) names the execute command that must never be
-    sent any more once the probe has been taken. `verify` asks for a probe before anything is sent, because this
-    command may have been carried out already. `timeout` is in seconds.
+    sent any more once the probe has been taken. `verify`: this command may have been carried out already, so a create
+    that can be probed is looked for and not sent (what is not found is unknown). `timeout` is in seconds.
     """
 
     id: str

@@ -1,5 +1,7 @@
 """Both stores behave as the hub needs them."""
 
+import random
+import string
 import subprocess
 import sys
 import threading
@@ -9,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from service_kit.database import UnknownStore, migrate, now_ms, open_engine, reading, writing
+from service_kit.database import UnknownStore, is_gone, is_unstorable, migrate, now_ms, open_engine, reading, writing
 
 MIGRATE = """
 import sys
@@ -129,3 +132,49 @@ def test_sqlite_is_set_up_to_survive_a_power_cut(tmp_path: Path) -> None:
 def test_another_store_is_refused() -> None:
     with pytest.raises(UnknownStore):
         open_engine("mysql://localhost/hub")
+
+
+def test_a_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    # given
+    path = tmp_path / "hub.sqlite"
+    engine = open_engine(f"sqlite:///{path}")
+
+    # when
+    migrate(engine, "service_kit.connector")
+
+    # then
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    engine.dispose()
+
+
+def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    # given
+    path = tmp_path / "hub.sqlite"
+    path.touch(0o640)
+    mode = path.stat().st_mode
+    engine = open_engine(f"sqlite:///{path}")
+
+    # when
+    migrate(engine, "service_kit.connector")
+
+    # then
+    assert path.stat().st_mode == mode
+    engine.dispose()
+
+
+@pytest.mark.parametrize("value", ["a\0b", "long"])
+def test_what_the_store_can_never_take_is_not_a_store_that_is_away(postgres_database: str, value: str) -> None:
+    # given
+    engine = open_engine(postgres_database)
+    text_ = "".join(random.Random(5).choices(string.ascii_letters, k=5_000)) if value == "long" else value
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS names (name text PRIMARY KEY)"))
+
+    # when
+    with pytest.raises(DBAPIError) as raised, writing(engine) as connection:
+        connection.execute(text("INSERT INTO names VALUES (:name)"), {"name": text_})
+
+    # then
+    assert is_unstorable(raised.value)
+    assert not is_gone(raised.value)
+    engine.dispose()

@@ -114,6 +114,74 @@ def test_what_would_not_end_or_fit_fails(source: str) -> None:
         expressions.compile(source)({})
 
 
+LARGE = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "$length($join([1..1000].('x'), large))",
+        "$length([1..1000].('x') ~> $join(large))",
+        "$length($join([1..10000].$$.large))",
+        "($glue := $join; $length($glue([1..1000].('x'), large)))",
+        "$length($replace(large, /x/, large))",
+        "$length($replace(large, 'x', large))",
+        "$length($replace(large, /x/, function($m) { $$.large }))",
+        "$length($replace(large, /x*/, '" + "$0" * 60 + "'))",
+        "$length($string([1..10000].$$.large))",
+        "$map([1..10000], function($i) { $pad('x', 10000) })",
+        "$count($split(large, ''))",
+        "$count($split(large, /x/))",
+        "$count($match(large, /x/))",
+        "$formatNumber(1, large)",
+        "$formatInteger(1, large)",
+        "$fromMillis(1, large)",
+        "$toMillis('1', '[Y]' & large)",
+        "$now(large)",
+        "$formatInteger(9000000000000000, 'I')",
+    ],
+)
+def test_what_would_grow_out_of_bounds_in_one_step_fails_at_once(source: str) -> None:
+    with pytest.raises(ExpressionFailed, match=r"limited to|may make|timeout"):
+        expressions.compile(source)({"large": LARGE}, {"now": 0})
+
+
+def test_what_was_made_before_does_not_count() -> None:
+    # given
+    evaluate = expressions.compile("$length($join([large, large], large))")
+
+    # when / then
+    for _ in range(50):
+        assert evaluate({"large": LARGE}) == 600_000
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        ("$join(words)", "onetwo"),
+        ("words ~> $join('-')", "one-two"),
+        ("$join(nothing)", None),
+        ("$replace('abab', /a(b)/, '<$1>')", "<b><b>"),
+        ("$replace('abab', 'a', 'x', 1)", "xbab"),
+        ("$replace('abab', /a/, function($m) { $m.match & '!' }, 1)", "a!bab"),
+        ("words.$replace('o', '0')", ["0ne", "tw0"]),
+        ("$map([1, 2], $string)", ["1", "2"]),
+        ("words.$string()", ["one", "two"]),
+        ("$string(words)", '["one","two"]'),
+        ("$string(nothing)", None),
+        ("$split('a,b,c', ',', 2)", ["a", "b"]),
+        ("$match('abab', /a(b)/).groups", ["b", "b"]),
+        ("$formatNumber(1234.5, '#,##0.00')", "1,234.50"),
+        ("$formatInteger(1999, 'I')", "MCMXCIX"),
+        ("$parseInteger('XII', 'I')", 12),
+        ("$fromMillis(0, nothing, '+0100')", "1970-01-01T01:00:00.000+01:00"),
+        ("($native := 5; $join(words, '/'))", "one/two"),
+    ],
+)
+def test_what_is_limited_works_as_ever_within_the_limits(source: str, result: Any) -> None:
+    assert expressions.compile(source)({"words": ["one", "two"]}) == result
+
+
 def test_padding_within_the_bound_works_on_both_sides() -> None:
     assert expressions.compile('[$pad("a", 3), $pad("a", -3, "0"), $pad("abc", 2)]')({}) == ["a  ", "00a", "abc"]
 

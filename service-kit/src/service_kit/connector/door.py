@@ -1,12 +1,16 @@
 """The REST door: the catalogue's operations by HTTP, through the same inbox as commands.
 
 `Idempotency-Key` makes a call the same call: it is carried out once, and answered with the same outcome every time.
+What was certainly not carried out, because the system was away or the call was wrong, leaves its key free.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from service_kit.catalogue import Effect, Operation
@@ -20,8 +24,12 @@ from service_kit.ids import derived_id, new_id
 from service_kit.messages import Accepted, Command, CommandKind, Completed, Outcome, Rejected, Unavailable, Unknown
 
 LOOK_AGAIN = 0.1
+KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
-_STATUS = {INVALID_INPUT: 400, UNKNOWN_SYSTEM: 404, UNKNOWN_OPERATION: 404}
+_STILL = Unknown(reason="it is still being carried out")
+_REUSED = Rejected(code=KEY_REUSED, message="the Idempotency-Key belongs to a call with another body")
+_NOT_TRIED = {INVALID_INPUT: 400, UNKNOWN_SYSTEM: 404, UNKNOWN_OPERATION: 404}
+_STATUS = {**_NOT_TRIED, KEY_REUSED: 422}
 
 
 class Door:
@@ -31,6 +39,8 @@ class Door:
         self._connector = connector
         self._operations = operations
         self._inbox = inbox
+        self._lock = threading.Lock()
+        self._calls: dict[str, tuple[str, Future[Outcome]]] = {}
 
     def handler(self, operation: Operation) -> Callable[..., Response]:
         """The handler of `POST /operations/...`."""
@@ -46,30 +56,77 @@ class Door:
         command = _command(operation, system, input_, key)
         if operation.effect is Effect.READ:
             return self._operations.execute(command)
-        starting = Starting(command.id, operation.name, command.hub_key)
-        exchanged = self._inbox.exchange([], [starting])
-        if exchanged.started:
-            return self._record(command, self._operations.execute(command))
-        return self._call_again(command, operation, exchanged.known[command.id])
+        return self._once(command, operation)
 
-    def _call_again(self, command: Command, operation: Operation, row: Row) -> Outcome:
+    def _once(self, command: Command, operation: Operation) -> Outcome:
+        # Calls with one key share this process's lease, so the inbox cannot tell them apart: here they become one.
+        digest, future = _digest(command), Future[Outcome]()
+        with self._lock:
+            known, leading = self._calls.setdefault(command.id, (digest, future))
+        if leading is not future:
+            return _joined(leading, operation.timeout) if known == digest else _REUSED
+        try:
+            outcome = self._carry_out(command, operation, digest)
+        except BaseException as error:
+            self._leave(command.id)
+            future.set_exception(error)
+            raise
+        self._leave(command.id)
+        future.set_result(outcome)
+        return outcome
+
+    def _leave(self, command: str) -> None:
+        with self._lock:
+            del self._calls[command]
+
+    def _carry_out(self, command: Command, operation: Operation, digest: str) -> Outcome:
+        starting = Starting(command.id, operation.name, command.hub_key, digest)
+        row = self._inbox.claim(starting)
         deadline = time.monotonic() + operation.timeout
-        while time.monotonic() < deadline:
-            match delivered_again(row, operation):
-                case Answer(outcome=outcome, record=record):
-                    return self._record(command, outcome) if record else outcome
-                case Ask():
-                    return self._record(command, self._operations.find_out(command))
-                case CarryOutAgain() if self._inbox.take_over(row):
-                    return self._record(command, self._operations.execute(command))
+        while row is not None:
+            if row.digest not in (None, digest):
+                return _REUSED
+            outcome = self._known(command, operation, row)
+            if outcome is not None:
+                return outcome
+            if time.monotonic() > deadline:
+                return _STILL
             time.sleep(LOOK_AGAIN)
-            row = self._inbox.look([command.id])[command.id]
-        return Unknown(reason="it is still being carried out")
+            row = self._inbox.look([command.id]).get(command.id) or self._inbox.claim(starting)
+        return self._execute(command)
+
+    def _known(self, command: Command, operation: Operation, row: Row) -> Outcome | None:
+        match delivered_again(row, operation):
+            case Answer(outcome=outcome, record=record):
+                return self._record(command, outcome) if record else outcome
+            case Ask():
+                found = self._operations.find_out(command)
+                return self._record(command, found) if isinstance(found, Completed) else found
+            case CarryOutAgain() if self._inbox.take_over(row):
+                return self._execute(command)
+        return None
+
+    def _execute(self, command: Command) -> Outcome:
+        outcome = self._operations.execute(command)
+        if isinstance(outcome, Unavailable) or (isinstance(outcome, Rejected) and outcome.code in _NOT_TRIED):
+            return outcome if self._inbox.release(command.id) else _STILL
+        return self._record(command, outcome)
 
     def _record(self, command: Command, outcome: Outcome) -> Outcome:
         exchanged = self._inbox.exchange([Finished(command.id, outcome)], [])
         earlier = exchanged.known.get(command.id)
         return earlier.outcome if earlier is not None and earlier.outcome is not None else outcome
+
+
+def _digest(command: Command) -> str:
+    return derived_id(command.id, msgspec.json.encode(command.input, order="sorted").decode())
+
+
+def _joined(leading: Future[Outcome], timeout: float) -> Outcome:
+    try:
+        return leading.result(timeout)
+    except TimeoutError:
+        return _STILL
 
 
 def _command(operation: Operation, system: str, input_: Any, key: str | None) -> Command:

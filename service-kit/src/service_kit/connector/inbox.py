@@ -18,11 +18,12 @@ _outcomes = msgspec.json.Decoder(Outcome)
 
 
 class Starting(msgspec.Struct, frozen=True):
-    """A command that is about to be carried out."""
+    """A command that is about to be carried out. `digest` of its input, where its id does not stand for its input."""
 
     command: str
     operation: str
     hub_key: str
+    digest: str | None = None
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -42,7 +43,9 @@ class Exchanged(msgspec.Struct, frozen=True):
 
 
 class Inbox:
-    """One connector process's view of the inbox. Thread-safe."""
+    """One connector process's view of the inbox. Thread-safe, but for one command only one thread may ask to carry it
+    out: a row of this process without an outcome, which `exchange`, `claim` or `look` find, is nobody's work any more.
+    So it is told like the row of a dead owner."""
 
     def __init__(self, engine: Engine, owner: str) -> None:
         self._engine = engine
@@ -61,7 +64,24 @@ class Inbox:
             others += [item.command for item in starting if item.command not in started]
             known = self._rows(connection, others) if others else {}
         mine = {name for name in (item.command for item in starting) if name in known and self._is_mine(known[name])}
-        return Exchanged(started | mine, recorded, {name: row for name, row in known.items() if name not in mine})
+        others_rows = {name: self._disowned(row) for name, row in known.items() if name not in mine}
+        return Exchanged(started | mine, recorded, others_rows)
+
+    def claim(self, starting: Starting) -> Row | None:
+        """Mark one command as started, or tell its row if it has one already. Unlike in `exchange`, a repeated
+        claim is not taken for the first one: nobody can tell whether it was sent in between."""
+        while True:
+            with writing(self._engine) as connection:
+                if self._start(connection, [starting]):
+                    return None
+                row = self._rows(connection, [starting.command]).get(starting.command)
+            if row is not None:  # else it was released in between
+                return self._disowned(row)
+
+    def release(self, command: str) -> bool:
+        """Forget a command of this process that was certainly not applied, so that it may be claimed again."""
+        with writing(self._engine) as connection:
+            return connection.execute(_RELEASE, {"command": command, "owner": self._owner}).rowcount == 1
 
     def seal(self, commands: Sequence[Starting]) -> dict[str, Row]:
         """Forbid to send these commands from now on, and tell what is known about them."""
@@ -73,10 +93,10 @@ class Inbox:
     def look(self, commands: Sequence[str]) -> dict[str, Row]:
         """The rows of these commands."""
         with reading(self._engine) as connection:
-            return self._rows(connection, commands)
+            return {name: self._disowned(row) for name, row in self._rows(connection, commands).items()}
 
     def take_over(self, row: Row) -> bool:
-        """Make a started command of a dead owner this process's own; False if another was faster."""
+        """Make a started command of a dead owner this process's own; False if another was faster. May be repeated."""
         parameters = {"command": row.command, "owner": self._owner, "old": row.owner}
         with writing(self._engine) as connection:
             return connection.execute(_TAKE_OVER, {**parameters, "now": now_ms(connection)}).rowcount == 1
@@ -113,6 +133,9 @@ class Inbox:
     def _is_mine(self, row: Row) -> bool:
         return row.owner == self._owner and row.outcome is None and row.sealed_at is None
 
+    def _disowned(self, row: Row) -> Row:
+        return msgspec.structs.replace(row, owner_until=None) if row.owner == self._owner else row
+
 
 def _by_command(row: dict[str, str]) -> str:
     return row["command"]
@@ -124,7 +147,7 @@ def _rows_json(commands: Iterable[Starting]) -> str:
 
 
 def _row(values: Sequence[Any], now: int) -> Row:
-    command, owner, started_at, sealed_at, finished_at, outcome, owner_until = values
+    command, owner, started_at, sealed_at, finished_at, outcome, digest, owner_until = values
     return Row(
         command=command,
         owner=owner,
@@ -133,12 +156,13 @@ def _row(values: Sequence[Any], now: int) -> Row:
         finished_at=finished_at,
         outcome=_outcomes.decode(outcome) if outcome is not None else None,
         owner_until=owner_until,
+        digest=digest,
         now=now,
     )
 
 
 # S608: the parts that are put together are constants.
-_COLUMNS = "i.command, i.owner, i.started_at, i.sealed_at, i.finished_at, i.outcome, w.alive_until"
+_COLUMNS = "i.command, i.owner, i.started_at, i.sealed_at, i.finished_at, i.outcome, i.digest, w.alive_until"
 _CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 _POSTGRESQL = {
@@ -148,9 +172,9 @@ _POSTGRESQL = {
         " WHERE inbox.command = r.command AND inbox.outcome IS NULL RETURNING inbox.command"
     ),
     "start": text(
-        "INSERT INTO inbox (command, operation, hub_key, owner, started_at)"  # noqa: S608
-        f" SELECT r.command, r.operation, r.hub_key, :owner, {_CLOCK}"
-        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, operation text, hub_key text)"
+        "INSERT INTO inbox (command, operation, hub_key, digest, owner, started_at)"  # noqa: S608
+        f" SELECT r.command, r.operation, r.hub_key, r.digest, :owner, {_CLOCK}"
+        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, operation text, hub_key text, digest text)"
         " ON CONFLICT (command) DO NOTHING RETURNING command"
     ),
     "seal": text(
@@ -171,8 +195,8 @@ _SQLITE = {
         " WHERE inbox.command = r.value ->> 'command' AND inbox.outcome IS NULL RETURNING inbox.command"
     ),
     "start": text(
-        "INSERT INTO inbox (command, operation, hub_key, owner, started_at)"
-        " SELECT value ->> 'command', value ->> 'operation', value ->> 'hub_key', :owner, :now"
+        "INSERT INTO inbox (command, operation, hub_key, digest, owner, started_at)"
+        " SELECT value ->> 'command', value ->> 'operation', value ->> 'hub_key', value ->> 'digest', :owner, :now"
         " FROM json_each(:rows) WHERE true ON CONFLICT (command) DO NOTHING RETURNING command"
     ),
     "seal": text(
@@ -189,8 +213,9 @@ _SQLITE = {
 
 _TAKE_OVER = text(
     "UPDATE inbox SET owner = :owner, started_at = :now"
-    " WHERE command = :command AND owner = :old AND outcome IS NULL AND sealed_at IS NULL"
+    " WHERE command = :command AND owner IN (:old, :owner) AND outcome IS NULL AND sealed_at IS NULL"
 )
+_RELEASE = text("DELETE FROM inbox WHERE command = :command AND owner = :owner AND outcome IS NULL")
 _PURGE = text(
     "DELETE FROM inbox WHERE finished_at < :before OR (started_at IS NULL AND sealed_at < :before)"
     " OR (finished_at IS NULL AND started_at < :before)"

@@ -11,7 +11,8 @@ def _text() -> TypeEngine[str]:
 
 
 # One row per command that may change something: what it has come to. `started_at` is set before anything is sent,
-# `sealed_at` when a probe forbade sending it; the outcome is JSON and is written once.
+# `sealed_at` when a probe forbade sending it; the outcome is JSON and is written once. `digest`
+# tells inputs apart where the caller chose the command's id (an `Idempotency-Key`).
 inbox = Table(
     "inbox",
     metadata,
@@ -23,6 +24,7 @@ inbox = Table(
     Column("sealed_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("outcome", Text),
+    Column("digest", Text),
 )
 
 # Connector processes and until when they may send.

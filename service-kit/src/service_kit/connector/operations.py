@@ -23,18 +23,16 @@ from service_kit.connector.outcomes import (
     Uncertain,
     outcome_of,
 )
-from service_kit.connector.rules import as_execution, believed
+from service_kit.connector.rules import MAYBE, as_execution, believed
 from service_kit.connector.sending import LOST, sending
 from service_kit.connector.systems import System, Systems, SystemsError, UnknownSystem
 from service_kit.messages import (
-    Accepted,
     Command,
-    Completed,
     Outcome,
     Probed,
-    ProbeVerdict,
     Rejected,
     Unavailable,
+    Unknown,
 )
 
 log = structlog.get_logger(__name__)
@@ -91,7 +89,13 @@ class Operations:
             return 1
 
     def execute(self, command: Command) -> Outcome:
-        """Carry `command` out; never raises. One that may have been carried out before (`verify`) is probed first."""
+        """Carry `command` out; never raises.
+
+        A create that may have been carried out before (`verify`) is only looked for, and not sent: that it is not there
+        yet does not prove that it was not carried out, until `settle` is over.
+        """
+        if command.verify and self._can_ask(command.operation):
+            return as_execution(self.probe(command, settled=False), MAYBE)
         prepared = self._prepare(command)
         if not isinstance(prepared, tuple):
             return prepared
@@ -99,10 +103,6 @@ class Operations:
         refusal = self._invalid(operation, command.input)
         if refusal is not None:
             return refusal
-        if command.verify and operation.effect is Effect.CREATE and operation.probe:
-            found = self._ask(command, operation, installation, settled=False)
-            if not (isinstance(found, Probed) and found.verdict is ProbeVerdict.ABSENT):
-                return found if isinstance(found, Unavailable) else as_execution(found)
         return self._call(installation, operation, operation.method, _call(command, operation, installation.system))
 
     def probe(self, command: Command, settled: bool) -> Outcome:
@@ -129,6 +129,10 @@ class Operations:
         for installation in self._installed.values():
             getattr(installation.adapter, "close", lambda: None)()
 
+    def _can_ask(self, name: str) -> bool:
+        operation = self.catalogue.get(name)
+        return operation is not None and operation.effect is Effect.CREATE and operation.probe
+
     def _ask(self, command: Command, operation: Operation, installation: _Installation, settled: bool) -> Outcome:
         call = _call(command, operation, installation.system, settled)
         found = self._call(installation, operation, "probe_" + operation.method, call)
@@ -143,9 +147,7 @@ class Operations:
         outcome: Outcome
         try:
             with sending(self._may_send):
-                outcome = getattr(installation.adapter, method)(call)
-            if not isinstance(outcome, Completed | Accepted | Probed):
-                raise TypeError(f"{method} returned {type(outcome).__name__}")
+                outcome = _returned(getattr(installation.adapter, method)(call), operation.effect)
         except (NotApplied, Refused, Uncertain) as error:
             outcome = outcome_of(error, operation.effect)
         except Exception as error:
@@ -202,6 +204,14 @@ class Operations:
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
         field = field.lstrip(".") or "input"
         return Rejected(code=INVALID_INPUT, message=f"{field}: {error.message}", details={"field": field})
+
+
+def _returned(value: Any, effect: Effect) -> Outcome:
+    if not isinstance(value, Outcome):
+        raise TypeError(f"the adapter returned {type(value).__name__}")
+    if isinstance(value, Unknown) and effect is Effect.READ:
+        return Unavailable(reason=value.reason)
+    return value
 
 
 def _validator(operation: Operation) -> Draft202012Validator | None:

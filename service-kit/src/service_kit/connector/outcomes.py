@@ -3,6 +3,8 @@
 Refused      the system refuses for a business reason: certainly not applied    -> Rejected
 NotApplied   it was certainly not applied and may work later                    -> Unavailable
 Uncertain    it may or may not have been applied                                -> Unknown
+
+An adapter may also return the outcome itself.
 """
 
 from typing import Any

@@ -37,6 +37,7 @@ from service_kit.messages import (
 
 SEALED = "sealed"
 DIED = "the connector stopped while it carried this out"
+MAYBE = "it may have been carried out before, and the system cannot tell for certain yet"
 SEVERAL = "the system holds several documents of this hub key"
 
 
@@ -50,6 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: int | None = None
     outcome: Outcome | None = None
     owner_until: int | None = None
+    digest: str | None = None
     now: int = 0
 
     @property
@@ -125,8 +127,8 @@ def believed(found: Probed, settled: bool) -> Probed:
     return found
 
 
-def as_execution(found: Outcome) -> Outcome:
-    """The outcome of an execute command that was answered by a probe instead."""
+def as_execution(found: Outcome, otherwise: str = DIED) -> Outcome:
+    """The outcome of an execute command that was answered by a probe instead. `otherwise`: why nobody knows."""
     match found:
         case Probed(verdict=ProbeVerdict.APPLIED, output=output, references=references):
             return Completed(output=output, references=references)
@@ -134,4 +136,4 @@ def as_execution(found: Outcome) -> Outcome:
             return Unknown(reason=SEVERAL)
         case Accepted() | Completed():
             return found
-    return Unknown(reason=DIED)
+    return Unknown(reason=otherwise)

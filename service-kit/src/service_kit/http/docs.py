@@ -40,7 +40,7 @@ ONLY_OURS = {"Content-Security-Policy": "default-src 'self'; style-src 'self' 'u
 
 
 def documented(app: ASGIApp, spec_path: Path) -> Router:
-    """`app` with the page at `/docs/` and its contract at `/openapi.json` and `/openapi.yaml`."""
+    """`app` with the page at `/docs/` (where `/` leads) and its contract at `/openapi.json` and `/openapi.yaml`."""
     contract = Contracts().read(spec_path)
     page = PAGE.substitute(title=contract["info"]["title"])
     as_json = msgspec.json.encode(contract)
@@ -61,6 +61,7 @@ def documented(app: ASGIApp, spec_path: Path) -> Router:
         return Response(spec_path.read_text("utf-8"), media_type="application/yaml")
 
     routes = [
+        Route("/", redirect),
         Route("/docs", redirect),
         Route("/docs/", show),
         Route("/docs/start.js", start),

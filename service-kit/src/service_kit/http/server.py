@@ -29,22 +29,29 @@ class _Server(uvicorn.Server):
         self.up.set()
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to an address; port 0 takes a free one. Raises `OSError` where it is taken."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 class EmbeddedServer:
     """An app served by uvicorn on a thread of this process. Port 0 takes a free one; `url` tells which.
 
     The address is bound when this is made, so that a port in use is an `OSError` here. Use it as a context manager or
-    call `start` and `stop`.
+    call `start` and `stop`. Who wants to know earlier whether the address is free gives a socket from `listen`.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((host, port))
-        except OSError:
-            self._socket.close()
-            raise
+    def __init__(
+        self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0, *, bound_to: socket.socket | None = None
+    ) -> None:
+        self._socket = bound_to or listen(host, port)
         bound = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)

@@ -96,7 +96,7 @@ class ConnectorSuite:
     def test_a_create_that_may_have_happened_is_not_done_twice(
         self, operations: Operations, catalogue: Catalogue, system: System
     ) -> None:
-        """`verify` probes before it sends."""
+        """`verify` looks for it and sends nothing."""
         for name in self._creates(catalogue):
             create = self._command(name, system, self.examples[name])
             first = operations.execute(create)

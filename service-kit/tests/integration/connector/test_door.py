@@ -1,15 +1,23 @@
 """The operations by REST, through the same inbox."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from service_kit.connector.door import Door
+from service_kit.connector.inbox import Exchanged, Finished, Inbox, Starting
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
 from service_kit.connector.process import Settings, create_app
 from service_kit.http.server import EmbeddedServer
+from service_kit.messages import Completed, Unknown
 
 OPERATION = """
   /operations/NAME:
@@ -30,13 +38,54 @@ paths:"""
 
 
 @pytest.fixture
-def client(hub: Any, tmp_path: Path) -> Iterator[httpx.Client]:
+def settings(tmp_path: Path) -> Settings:
     (tmp_path / "openapi" / "connectors").mkdir(parents=True)
-    (tmp_path / "openapi" / "connectors" / "books.yaml").write_text(SPEC + OPERATION.replace("NAME", "post"))
-    connector = hub.connector()
-    settings = Settings(database_url="", broker_url="", openapi_dir=tmp_path / "openapi")
-    with EmbeddedServer(create_app(settings, connector)) as server, httpx.Client(base_url=server.url) as client:
+    operations = "".join(OPERATION.replace("NAME", name) for name in ("post", "stamp"))
+    (tmp_path / "openapi" / "connectors" / "books.yaml").write_text(SPEC + operations)
+    return Settings(database_url="", broker_url="", openapi_dir=tmp_path / "openapi")
+
+
+@pytest.fixture
+def client(hub: Any, settings: Settings) -> Iterator[httpx.Client]:
+    with EmbeddedServer(create_app(settings, hub.connector())) as server, httpx.Client(base_url=server.url) as client:
         yield client
+
+
+@pytest.fixture
+def two_processes(hub: Any, settings: Settings) -> Iterator[list[httpx.Client]]:
+    with ExitStack() as stack:
+        servers = [EmbeddedServer(create_app(settings, hub.connector(alone=False))) for _ in range(2)]
+        urls = [stack.enter_context(server).url for server in servers]
+        yield [stack.enter_context(httpx.Client(base_url=url)) for url in urls]
+
+
+class LosesOneOutcome(Inbox):
+    """The store is away when the first outcome is to be recorded."""
+
+    _away = True
+
+    def exchange(self, finished: Sequence[Finished], starting: Sequence[Starting]) -> Exchanged:
+        if self._away:
+            self._away = False
+            raise OperationalError("UPDATE", {}, Exception("the store is away"))
+        return super().exchange(finished, starting)
+
+
+class Company:
+    """Waits for a second call to be carried out at the same time, for a moment."""
+
+    def __init__(self) -> None:
+        self._barrier = threading.Barrier(2)
+
+    def __call__(self, call: Any) -> None:
+        try:
+            self._barrier.wait(0.5)
+        except threading.BrokenBarrierError:
+            return
+
+
+def post(client: httpx.Client, key: str, qty: int = 1, operation: str = "post") -> httpx.Response:
+    return client.post(f"/operations/{operation}", json={"qty": qty}, headers={"Idempotency-Key": key})
 
 
 def test_an_operation_is_carried_out_once_for_each_key(client: httpx.Client, hub: Any) -> None:
@@ -49,6 +98,105 @@ def test_an_operation_is_carried_out_once_for_each_key(client: httpx.Client, hub
     assert [answer.json() for answer in answers] == [{"number": "1"}, {"number": "1"}, {"number": "2"}]
 
 
+@pytest.mark.parametrize("operation", ["post", "stamp"])
+def test_eight_calls_with_one_key_at_once_have_one_effect(client: httpx.Client, hub: Any, operation: str) -> None:
+    # given
+    hub.books.before = Company()
+
+    # when
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: post(client, "a", operation=operation), range(8)))
+
+    # then
+    assert len(hub.books.posted) == 1
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"number": "1"})] * 8
+
+
+def test_calls_with_one_key_at_two_processes_have_one_effect(two_processes: list[httpx.Client], hub: Any) -> None:
+    # given
+    hub.books.before = Company()
+
+    # when
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda client: post(client, "a"), two_processes * 4))
+
+    # then
+    assert len(hub.books.posted) == 1
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"number": "1"})] * 8
+
+
+def test_a_call_that_was_certainly_not_applied_can_be_made_again_with_its_key(client: httpx.Client, hub: Any) -> None:
+    # given
+    hub.books.before = failing(NotApplied("no connection"))
+    away = post(client, "a")
+    hub.books.before = lambda call: None
+
+    # when
+    back = post(client, "a")
+
+    # then
+    assert (away.status_code, back.status_code) == (503, 200)
+    assert len(hub.books.posted) == 1
+
+
+def test_a_call_that_was_wrong_can_be_put_right_with_its_key(client: httpx.Client) -> None:
+    wrong = post(client, "a", qty=0)
+    right = post(client, "a")
+
+    assert (wrong.status_code, right.status_code) == (400, 200)
+
+
+@pytest.mark.parametrize("error", [Refused("CREDIT_BLOCKED", "no credit"), Uncertain("timeout")])
+def test_any_other_failure_is_the_answer_to_its_key(client: httpx.Client, hub: Any, error: Exception) -> None:
+    # given
+    hub.books.before = failing(error)
+    first = post(client, "a")
+    hub.books.before = lambda call: None
+
+    # when
+    again = post(client, "a")
+
+    # then
+    assert (again.status_code, again.json()["detail"]) == (first.status_code, first.json()["detail"])
+    assert hub.books.posted == []
+
+
+def test_a_key_that_comes_with_another_body_is_refused(client: httpx.Client, hub: Any, gate: Any) -> None:
+    # given
+    hub.books.before = gate
+
+    # when
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(post, client, "a")
+        assert gate.reached.wait(10)
+        meanwhile = post(client, "a", qty=2)
+        gate.open()
+        assert first.result().status_code == 200
+    later = post(client, "a", qty=2)
+
+    # then
+    for refused in (meanwhile, later):
+        assert (refused.status_code, refused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert len(hub.books.posted) == 1
+
+
+@pytest.mark.parametrize(("operation", "again"), [("post", Completed), ("stamp", Unknown), ("cancel", Completed)])
+def test_a_call_whose_outcome_could_not_be_recorded_is_not_taken_for_one_that_was_never_sent(
+    hub: Any, operation: str, again: type
+) -> None:
+    # given
+    connector = hub.connector()
+    inbox = LosesOneOutcome(hub.engine, "books:door")
+    door = Door("books", connector.operations, inbox)
+    call = partial(door.call, connector.operations.catalogue[f"books.{operation}"], "books", {"qty": 1}, "a")
+    with pytest.raises(OperationalError):
+        call()
+
+    # when / then
+    assert isinstance(call(), again)
+    assert len(hub.books.posted) == (operation != "cancel")
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
@@ -59,10 +207,7 @@ def test_an_operation_is_carried_out_once_for_each_key(client: httpx.Client, hub
 )
 def test_outcomes_become_problems(client: httpx.Client, hub: Any, error: Exception, status: int, code: str) -> None:
     # given
-    def fail(call: Any) -> None:
-        raise error
-
-    hub.books.before = fail
+    hub.books.before = failing(error)
 
     # when
     answer = client.post("/operations/post", json={"qty": 1})
@@ -82,3 +227,10 @@ def test_a_wrong_input_or_system_is_named(client: httpx.Client) -> None:
 
 def test_it_tells_that_it_is_ready(client: httpx.Client) -> None:
     assert client.get("/ready").status_code == 200
+
+
+def failing(error: Exception) -> Any:
+    def fail(call: Any) -> None:
+        raise error
+
+    return fail

@@ -6,9 +6,12 @@ import msgspec
 import pytest
 
 from service_kit.broker import DEAD_LETTERS, Outgoing
+from service_kit.catalogue import Effect, Operation
 from service_kit.connector.call import Call
 from service_kit.connector.inbox import Inbox, Starting
+from service_kit.connector.lease import Lease
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
+from service_kit.connector.rules import DIED, MAYBE, Answer, delivered_again
 from service_kit.messages import (
     COMMAND,
     CloudEvent,
@@ -22,6 +25,8 @@ from service_kit.messages import (
     Unknown,
 )
 from service_kit.testing.waiting import until
+
+POST = Operation("books.post", "books", Effect.CREATE, probe=True, settle=0.3)
 
 
 def test_a_command_is_carried_out_and_answered(hub: Any) -> None:
@@ -305,20 +310,84 @@ def test_a_probe_that_cannot_ask_is_unavailable(hub: Any) -> None:
     assert isinstance(hub.ask(hub.probe(command)), Unavailable)
 
 
-@pytest.mark.parametrize("applied", [True, False])
-def test_a_command_that_may_have_been_carried_out_is_probed_before_it_is_sent(hub: Any, applied: bool) -> None:
+def test_a_command_that_may_have_been_carried_out_is_looked_for(hub: Any) -> None:
     # given
     hub.connector()
     command = hub.command(verify=True)
-    if applied:
-        hub.books.posted.append(command.hub_key)
+    hub.books.posted.append(command.hub_key)
+
+    # when / then
+    assert hub.ask(command) == Completed(output={"found": 1})
+    assert hub.books.posted == [command.hub_key]
+
+
+def test_a_command_that_may_have_been_carried_out_and_is_not_found_yet_is_unknown_until_it_has_settled(
+    hub: Any,
+) -> None:
+    # given
+    hub.connector()
+    command = hub.command(verify=True)
 
     # when
     outcome = hub.ask(command)
 
     # then
-    assert isinstance(outcome, Completed)
-    assert hub.books.posted == [command.hub_key]
+    assert outcome == Unknown(reason=MAYBE)
+    assert hub.ask(hub.probe(command, 0)) == Probed(verdict=ProbeVerdict.PENDING)
+    assert hub.probe_until_known(command) == Probed(verdict=ProbeVerdict.ABSENT)
+    assert hub.books.posted == []
+
+
+def test_a_command_that_may_have_been_carried_out_and_cannot_be_looked_for_is_unknown(
+    hub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr(hub.books, "probe_post", raising(NotApplied("connection refused")))
+    hub.connector()
+
+    # when / then
+    assert hub.ask(hub.command(verify=True)) == Unknown(reason=MAYBE)
+    assert hub.books.posted == []
+
+
+def test_an_adapter_may_return_what_it_could_raise(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    returned: list[Outcome] = [Rejected(code="CREDIT_BLOCKED"), Unavailable(reason="away"), Unknown(reason="timeout")]
+    answers = iter(returned)
+    monkeypatch.setattr(hub.books, "post", lambda call: next(answers))
+    monkeypatch.setattr(hub.books, "read", lambda call: Unknown(reason="timeout"))
+    hub.connector()
+
+    # when / then
+    assert [hub.ask(hub.command()) for _ in returned] == returned
+    assert hub.ask(hub.command("books.read")) == Unavailable(reason="timeout")
+
+
+def test_a_start_whose_commit_was_ambiguous_and_that_was_sealed_since_is_left_to_the_probe(hub: Any) -> None:
+    # given
+    inbox = alive(hub)
+    starting = Starting("i.1.1", "books.post", "KEY")
+    inbox.exchange([], [starting])
+    inbox.seal([starting])
+
+    # when
+    exchanged = inbox.exchange([], [starting])
+
+    # then
+    answer = delivered_again(exchanged.known["i.1.1"], POST)
+    assert (exchanged.started, answer) == (frozenset(), Answer(Unknown(reason=DIED), record=True))
+
+
+def test_a_take_over_whose_commit_was_ambiguous_can_be_repeated(hub: Any) -> None:
+    # given
+    command = hub.command("books.cancel")
+    start_and_die(hub, command)
+    inbox = alive(hub)
+    (row,) = inbox.look([command.id]).values()
+
+    # when / then
+    assert [inbox.take_over(row), inbox.take_over(row)] == [True, True]
+    assert not Inbox(hub.engine, "books:third").take_over(row)
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -384,6 +453,12 @@ def raising(error: Exception) -> Any:
         raise error
 
     return raise_it
+
+
+def alive(hub: Any) -> Inbox:
+    """The inbox of a process that holds its lease."""
+    Lease(hub.engine, "books:alive", 30).renew()
+    return Inbox(hub.engine, "books:alive")
 
 
 def start_and_die(hub: Any, command: Command) -> None:

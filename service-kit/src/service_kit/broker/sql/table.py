@@ -10,6 +10,7 @@ import msgspec
 from service_kit.broker import DEAD_LETTERS, BrokerError, BrokerUnavailable, Queue, QueueMissing
 from service_kit.broker.batches import Unreadable, record
 from service_kit.broker.dead_letters import TOO_MANY_DELIVERIES, wrap, wrap_body
+from service_kit.database import create_private
 
 BUSY_SECONDS = 30.0
 
@@ -40,6 +41,7 @@ class Row(msgspec.Struct, frozen=True):
 def open_file(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode on the file, in WAL mode. Raises `BrokerUnavailable`."""
     try:
+        create_private(path)
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         _use_wal(connection)
     except sqlite3.Error as error:
