@@ -33,7 +33,11 @@ class Storm:
         doomed = {f"SO-{n:05}": chance.random() < 0.5 for n in range(self.orders)}
         self._confirm(sandbox, list(doomed.items())[: self.orders // 2])
         self._kill(hub, sandbox, chance, list(doomed.items())[self.orders // 2 :])
-        until(lambda: ended(hub) >= self.orders, PATIENCE, f"not all sagas ended: {statuses(hub)}")
+        try:
+            until(lambda: ended(hub) >= self.orders, PATIENCE, "not all sagas ended")
+        except AssertionError as error:
+            error.add_note(unfinished(hub))
+            raise
         self._audit(hub, sandbox, doomed)
 
     def _confirm(self, sandbox: SandboxProcess, orders: Sequence[tuple[str, bool]]) -> None:
@@ -87,6 +91,15 @@ def statuses(hub: Hub) -> Counter[str]:
         return Counter(instance["status"] for instance in Api(hub).instances(process="order-to-delivery"))
     except requests.RequestException:
         return Counter()
+
+
+def unfinished(hub: Hub) -> str:
+    """What a person would look at: how many have which status, the incidents, and the timelines of two open instances."""
+    api = Api(hub)
+    open_ = [i for i in api.instances(process="order-to-delivery") if i["status"] not in FINAL]
+    timelines = [api.call("GET", f"/instances/{instance['id']}/timeline").text for instance in open_[:2]]
+    incidents = api.call("GET", "/incidents").text[:3000]
+    return "\n".join([str(statuses(hub)), incidents, *timelines])
 
 
 def ended(hub: Hub) -> int:
