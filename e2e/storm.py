@@ -94,7 +94,7 @@ def statuses(hub: Hub) -> Counter[str]:
 
 
 def unfinished(hub: Hub) -> str:
-    """What a person would look at: how many have which status, the incidents, and the timelines of two open instances."""
+    """What a person would look at: how many have which status, the incidents, the timelines of two open instances."""
     api = Api(hub)
     open_ = [i for i in api.instances(process="order-to-delivery") if i["status"] not in FINAL]
     timelines = [api.call("GET", f"/instances/{instance['id']}/timeline").text for instance in open_[:2]]

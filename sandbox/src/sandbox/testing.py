@@ -23,7 +23,8 @@ class SandboxProcess:
 
     def _start(self, port: int) -> None:
         command = [*self._command, str(port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self._environ)
+        # In a process group of its own: Ctrl-C is for whoever started it, and it must live until that one stops it.
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self._environ, process_group=0)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:

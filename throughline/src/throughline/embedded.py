@@ -9,6 +9,7 @@ Durable: killed at any point and started again on the same directory, nothing is
 
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ from service_kit import broker as brokers
 from service_kit.connector import process as connectors
 from service_kit.database import migrate, open_engine
 from service_kit.http.contracts import contracts_folder
-from service_kit.http.server import EmbeddedServer
+from service_kit.http.server import EmbeddedServer, listen
 
 ADAPTERS = {"crm": CRM_ADAPTERS, "erp": ERP_ADAPTERS, "wms": WMS_ADAPTERS}
 
@@ -63,9 +64,20 @@ class Settings:
 
 
 class Hub:
-    """A running embedded hub. A context manager; `url` is where it listens, `admin_key` is set the first time only."""
+    """A running embedded hub. A context manager; `url` is where it listens, `admin_key` is set the first time only.
+
+    Raises `OSError` where the port is taken, before it touches the data."""
 
     def __init__(self, settings: Settings) -> None:
+        # First of all: where the port is taken, the only sight of the admin key must not be lost.
+        listener = listen(settings.host, settings.port)
+        try:
+            self._build(settings, listener)
+        except BaseException:
+            listener.close()
+            raise
+
+    def _build(self, settings: Settings, listener: socket.socket) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)
         token = _internal_token(settings.data)
         self._store = open_engine(settings.hub_url)
@@ -81,7 +93,7 @@ class Hub:
         )
         doors = {name: app for name, (_, app) in self._connectors.items()}
         app = _gateway(settings, token, self._store, coordinator_app, self._monitor.app, doors)
-        self._server = EmbeddedServer(app, settings.host, settings.port)
+        self._server = EmbeddedServer(app, settings.host, bound_to=listener)
         self.url = self._server.url
 
     def _connector(self, name: str, settings: Settings, token: str) -> tuple[connectors.Connector, ASGIApp]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.process import Trigger
 from saga_coordinator.engine.state import ROOT
 from saga_coordinator.scenarios.run import Run
 
@@ -39,6 +40,13 @@ def variables(run: Run) -> dict[str, object]:
     """The root scope's variables."""
     scopes = run.state.scopes if run.state is not None else {}
     return dict(scopes[ROOT].variables) if ROOT in scopes else {}
+
+
+def handlers_reached(run: Run) -> set[str]:
+    """Compensation boundary events whose handler ran: no token ever comes to them."""
+    ran = {fact.element for fact in run.facts if isinstance(fact, f.UndoStarted) and fact.handler}
+    attached = (event for event in run.process.elements.values() if event.attached_to in ran)
+    return {event.id for event in attached if event.event and event.event.trigger is Trigger.COMPENSATE}
 
 
 def flows_taken(run: Run) -> set[str]:

@@ -7,8 +7,7 @@ import msgspec
 
 from saga_coordinator.engine.process import Element, Flow, Kind, Process, Task, Unevaluable
 from saga_coordinator.scenarios.language import Scenario
-
-_BY_THEMSELVES = {Kind.TASK, Kind.MANUAL_TASK, Kind.SCRIPT_TASK}
+from saga_coordinator.scenarios.run import BY_THEMSELVES
 
 
 class Choice:
@@ -60,7 +59,7 @@ def prepare(process: Process, scenario: Scenario) -> Process:
 
 
 def _waits(element: Element, scenario: Scenario, answered: frozenset[str]) -> bool:
-    if element.kind in _BY_THEMSELVES:
+    if element.kind in BY_THEMSELVES:
         return scenario.holds(element.id) or element.id in answered
     return element.kind is Kind.USER_TASK and element.id in answered
 

@@ -8,11 +8,12 @@ import msgspec
 from saga_coordinator.engine import InstanceState, decide, fold, times
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.process import Process
+from saga_coordinator.engine.process import Kind, Process
 from saga_coordinator.engine.state import ROOT, Phase, Step
 from saga_coordinator.scenarios.language import Address, Scenario
 
 INSTANCE = "scenario"
+BY_THEMSELVES = frozenset({Kind.TASK, Kind.MANUAL_TASK, Kind.SCRIPT_TASK})
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[f.Fact])
 
@@ -94,10 +95,20 @@ class Run:
             found = found[address.nth - 1 : address.nth]
         if not found:
             there = ", ".join(sorted(step.element for step in self.open_steps())) or "nothing"
-            raise CannotDo(f"no open step {address}; open: {there}")
+            raise CannotDo(f"no open step {address}; open: {there}{self._hint(address.element)}")
         if len(found) > 1 and not first:
             raise CannotDo(f"{len(found)} open steps {address.element}: say which one, as {address.element}#1")
         return found[0]
+
+    def _hint(self, element: str) -> str:
+        known = self.process.elements.get(element)
+        if known is None or self.scenario.holds(element):
+            return ""
+        if not (known.is_for_compensation or known.kind in BY_THEMSELVES):
+            return ""
+        if not any(isinstance(fact, f.StepCompleted) and fact.element == element for fact in self.facts):
+            return ""
+        return f"\n{element} has completed by itself; `hold: [{element}]` in the scenario makes it wait"
 
     def is_undoing(self, step: Step) -> bool:
         """Whether the step is an undo, or inside a drawn undo handler."""

@@ -11,7 +11,7 @@ from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.scenarios import event_verbs, language, verbs
 from saga_coordinator.scenarios.expectations import Unexpected, check
 from saga_coordinator.scenarios.language import BadScenario, Scenario
-from saga_coordinator.scenarios.observations import Observed, flows_taken, observe
+from saga_coordinator.scenarios.observations import Observed, flows_taken, handlers_reached, observe
 from saga_coordinator.scenarios.preparation import prepare
 from saga_coordinator.scenarios.run import CannotDo, ReplayDiffers, Run
 from saga_coordinator.scenarios.world import settle
@@ -91,7 +91,7 @@ class Runner:
             actual=observe(run),
             process=file,
             process_id=process.id,
-            reached=frozenset(observe(run).entered) | flows_taken(run),
+            reached=frozenset(observe(run).entered) | flows_taken(run) | handlers_reached(run),
         )
 
 
@@ -128,6 +128,8 @@ def _play(run: Run) -> str:
         check(run, run.scenario.expect)
     except (CannotDo, BadScenario, IllegalInput, Unexpected, ReplayDiffers) as error:
         return f"{where}: {error}"
+    except Exception as error:  # the scenarios after it are still to be run
+        return f"{where}: it broke with {type(error).__name__}: {error}"
     return ""
 
 

@@ -53,6 +53,29 @@ def test_a_failure_says_where_and_why(tmp_path: Path, scenario: str, told: str) 
     assert told in reason(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("hold", ["", ", hold: [s]"])
+def test_a_step_that_has_completed_by_itself_is_told_with_the_remedy(tmp_path: Path, hold: str) -> None:
+    # given
+    xml = around('<manualTask id="s"/><userTask id="a"/>', "s", "a")
+    steps = "[{complete: s}, {complete: s}]" if hold else "[{complete: s}]"
+
+    # when
+    told = reason(tmp_path, f"{{steps: {steps}{hold}}}", xml)
+
+    # then
+    assert ("s has completed by itself; `hold: [s]` in the scenario makes it wait" in told) is (not hold)
+
+
+def test_whatever_breaks_in_a_scenario_is_its_failure_and_the_next_one_runs(tmp_path: Path) -> None:
+    # when
+    scenarios = "process: p.bpmn\nscenarios: [{name: breaks, expect: {variables: 5}}, {name: fine}]"
+    breaks, fine = run(tmp_path, scenarios)
+
+    # then
+    assert breaks.reason == "at the end: it broke with AttributeError: 'int' object has no attribute 'items'"
+    assert fine.ok
+
+
 def test_a_refused_file_fails_with_its_findings(tmp_path: Path) -> None:
     xml = around('<task id="a"/>\n<task id="lost"/>', "a")
     assert "lost: no token can ever come here (unreachable)" in reason(tmp_path, "{name: x}", xml)

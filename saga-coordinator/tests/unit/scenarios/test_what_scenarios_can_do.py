@@ -307,3 +307,18 @@ def test_scenarios_play(run: Run, xml: bytes, scenarios: str) -> None:
     results = run(xml, scenarios)
     assert results
     assert [(result.name, result.reason) for result in results if not result.ok] == []
+
+
+def test_a_compensation_event_counts_as_reached_when_its_handler_ran(tmp_path: Path) -> None:
+    # given
+    (tmp_path / "p.bpmn").write_bytes(UNDO)
+    (tmp_path / "p.yaml").write_text(
+        "process: p.bpmn\nscenarios: [{name: x, steps: [{complete: a}, {reject: b, code: NO}]}]"
+    )
+
+    # when
+    (result,) = Runner(expressions.compile).run(tmp_path / "p.yaml")
+
+    # then
+    assert {"a-comp", "undo-a"} <= result.reached
+    assert "b-comp" not in result.reached

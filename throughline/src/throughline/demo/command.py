@@ -1,13 +1,11 @@
 """The command."""
 
 import json
-import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +20,7 @@ from service_kit import logs
 from throughline.checkout import checkout
 from throughline.demo import report
 from throughline.demo.client import Client
+from throughline.demo.directory import own_directory
 from throughline.demo.orders import Result, confirm_order, result, wait_for_end
 from throughline.demo.scenarios import SCENARIOS, Scenario
 from throughline.embedded import Hub, Settings
@@ -40,10 +39,17 @@ CREDENTIALS = {
 @click.option("--port", default=8080, show_default=True, help="Where the hub listens; a free port if it is taken.")
 def demo(once: bool, as_json: bool, port: int) -> None:
     """Start a hub and a sandbox, and run real orders through them."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=as_json)
-    data = checkout() / ".run" / "demo"
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
+    try:
+        good = _run(console, own_directory(checkout() / ".run" / "demo"), once, as_json, port)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        sys.exit(130)
+    sys.exit(0 if good else 1)
+
+
+def _run(console: Console, data: Path, once: bool, as_json: bool, port: int) -> bool:
     with SandboxProcess(data / "sandbox") as sandbox, _hub(data, sandbox, port) as (client, key):
         results, findings = _run_orders(console, client, sandbox)
         good = not findings and not any(row.problems for row in results)
@@ -52,8 +58,8 @@ def demo(once: bool, as_json: bool, port: int) -> None:
         if as_json:
             print(json.dumps({"orders": [row.as_json() for row in results], "ok": good}), flush=True)
         if not once:
-            _stay(console, client, sandbox, key)
-    sys.exit(0 if good else 1)
+            _stay(console, client, sandbox, key, data)
+    return good
 
 
 @contextmanager
@@ -122,12 +128,19 @@ def _audited(
     return results, [str(finding) for finding in findings]
 
 
-def _stay(console: Console, client: Client, sandbox: SandboxProcess, key: str) -> None:
-    console.print(
-        f"\nThe hub stays up until Ctrl-C.\n  API            {client.url}\n  documentation  {client.url}/docs"
-    )
-    console.print(f"  admin key      {key}   (shown once)\n  sandbox        {sandbox.admin_url}/_sandbox/books")
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    stopping.wait()
+def _stay(console: Console, client: Client, sandbox: SandboxProcess, key: str, data: Path) -> None:
+    told = {
+        "API": client.url,
+        "documentation": f"{client.url}/docs/",
+        "admin key": f"{key} (shown once)",
+        "sandbox": f"{sandbox.admin_url} (books at /_sandbox/books)",
+        "log": str(data / "hub.log"),
+    }
+    console.print("\nThe hub stays up until Ctrl-C; the next demo starts afresh.")
+    for name, value in told.items():
+        console.print(f"  {name:14} {value}", soft_wrap=True, highlight=False)
+    console.print("\nTry")
+    console.print(f"  curl -H 'Authorization: Bearer {key}' {client.url}/instances", soft_wrap=True, highlight=False)
+    with suppress(KeyboardInterrupt):
+        while True:
+            signal.pause()
