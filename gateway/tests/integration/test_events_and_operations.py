@@ -132,6 +132,13 @@ async def test_the_documentation_page_loads_nothing_from_elsewhere(client: httpx
     assert "default-src 'self'" in page.headers["content-security-policy"]
 
 
+async def test_the_root_leads_to_the_documentation(app: ASGIApp) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as stranger:
+        answer = await stranger.get("/")
+
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs/")
+
+
 async def test_a_request_id_is_kept_and_comes_back(client: httpx.AsyncClient) -> None:
     answer = await client.get("/instances/i2", headers={"X-Request-Id": "mine-1"})
 

@@ -93,6 +93,17 @@ async def test_an_idempotency_key_goes_along_with_who_used_it(
     assert (operation, actor, asked["idempotency_key"]) == ("start_instance", "key:admin", "k1")
 
 
+async def test_a_start_may_name_the_event_that_begins_and_bring_its_data(
+    client: httpx.AsyncClient, coordinator: FakeCoordinator
+) -> None:
+    begun = {"element": "OrderConfirmed", "payload": {"number": "SO-1", "status": "confirmed"}}
+
+    answer = await client.post(START, json={"variables": {}, **begun})
+
+    assert answer.status_code == 201
+    assert {name: coordinator.asked[0][2][name] for name in begun} == begun
+
+
 async def test_a_taken_business_key_names_the_instance_that_has_it(client: httpx.AsyncClient) -> None:
     answer = await client.post(START, json={"variables": {}, "business_key": "taken"})
 
@@ -115,6 +126,9 @@ async def test_a_process_may_return_the_existing_instance(client: httpx.AsyncCli
         ({"variables": {"order": {"lines": [{"id": 2**53 + 1}]}}}, "variables.order.lines.0.id"),
         ({"variables": {"name": "a\x00b"}}, "variables.name"),
         ({"variables": {}, "business_key": ""}, "business_key"),
+        ({"variables": {}, "business_key": "k" * 501}, "business_key"),
+        ({"variables": {}, "element": ""}, "element"),
+        ({"variables": {}, "payload": {"name": "a\x00b"}}, "payload.name"),
     ],
 )
 async def test_a_wrong_body_is_refused_naming_the_field(client: httpx.AsyncClient, body: Any, field: str) -> None:

@@ -9,13 +9,14 @@ import time
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from monitor_service import store
 from monitor_service.coordinator import Coordinator
 from monitor_service.errors import CoordinatorAway, InstanceNotFound
 from monitor_service.index import Index
 from monitor_service.settings import Settings
-from monitor_service.waiting import Stopped, patiently
+from monitor_service.waiting import Stopped, is_away, patiently
 from service_kit.database import reading, writing
 
 MOST_GAPS = 500
@@ -107,6 +108,10 @@ class Mender:
                 failed += 1
                 if failed == MOST_FAILURES:
                     raise
+            except DBAPIError as error:
+                if is_away(error):
+                    raise
+                _log.error("monitor.gap_unstorable", instance=instance, reason=str(error.orig))
 
     def _fetch(self, instance: str, seq: int) -> None:
         """Everything after `seq`, whatever of it is here already."""

@@ -8,6 +8,8 @@ from monitor_service.entries import Fact
 
 FINAL = frozenset({"completed", "compensated", "cancelled", "failed"})
 LONGEST_ERROR = 2_000
+# What is indexed is cut, so that every store can index it; these together with an instance's id fit PostgreSQL's limit.
+LONGEST_KEY, LONGEST_NAME, LONGEST_SYSTEM = 500, 100, 40
 
 
 class Document(msgspec.Struct, frozen=True, gc=False):
@@ -76,12 +78,12 @@ def clean(text: str) -> str:
 
 def _instance_started(summary: Summary, fact: Fact, at: int) -> None:
     summary.process, summary.version = clean(fact.process), fact.version
-    summary.business_key = None if fact.business_key is None else clean(fact.business_key)
+    summary.business_key = None if fact.business_key is None else clean(fact.business_key)[:LONGEST_KEY]
     summary.started_at = at
 
 
 def _status_changed(summary: Summary, fact: Fact, at: int) -> None:
-    summary.status = clean(fact.status)
+    summary.status = clean(fact.status)[:LONGEST_NAME]
     summary.ended_at = at if fact.status in FINAL else None
     if fact.status == "completed":
         summary.error = None
@@ -100,7 +102,12 @@ def _step_completed(summary: Summary, fact: Fact, at: int) -> None:
     if fact.references:
         system, operation = summary.commands.get(fact.step, ("", ""))
         summary.fresh_documents += [
-            Document(clean(system), clean(name), clean(str(number)), clean(operation))
+            Document(
+                clean(system)[:LONGEST_SYSTEM],
+                clean(name)[:LONGEST_NAME],
+                clean(str(number))[:LONGEST_KEY],
+                clean(operation),
+            )
             for name, number in fact.references.items()
         ]
 

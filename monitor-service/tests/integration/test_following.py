@@ -1,6 +1,7 @@
 """Journal entries reach the index: late, twice, in any order, or by another way."""
 
 import random
+import string
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +17,7 @@ from monitor_service.entries import entry_of
 from monitor_service.errors import CoordinatorAway
 from monitor_service.search import Found
 from monitor_service.waiting import patiently
-from service_kit.database import reading
+from service_kit.database import is_sqlite, reading
 from service_kit.messages import JOURNAL_ENTRY, CloudEvent, JournalEntry
 from service_kit.testing.waiting import until
 
@@ -270,3 +271,30 @@ def _ready(hub: Any, monitor: Any) -> bool:
 
 def _event(entry: JournalEntry) -> CloudEvent:
     return CloudEvent(id="e", source="test", type=JOURNAL_ENTRY, data=msgspec.Raw(msgspec.json.encode(entry)))
+
+
+def test_what_cannot_be_indexed_as_it_is_is_cut_and_what_cannot_be_stored_is_put_aside(
+    hub: Any, journal: Journal
+) -> None:
+    # given a document and a business key that are longer than an index takes, and an instance that no store takes
+    long = "".join(random.Random(5).choices(string.ascii_letters, k=5_000))
+    facts = [
+        {"fact": "instance-started", "process": "p", "version": 1, "element": "s", "business_key": long},
+        {"fact": "command-issued", "step": 3, "kind": "execute", "system": long, "operation": "erp.x"},
+        {"fact": "step-completed", "step": 3, "references": {"doc": long, long: "1", "nul": "a\0b"}},
+    ]
+    (first, *_) = journal("completes")
+    large = msgspec.structs.replace(first, instance="large", seq=1, facts=msgspec.Raw(msgspec.json.encode(facts)))
+    huge = msgspec.structs.replace(first, instance=long, seq=1)
+
+    # when
+    hub.publish(first, huge, large)
+    hub.follow(3)
+
+    # then
+    row = found(hub, "large")
+    assert row is not None
+    assert row.business_key == long[:500]
+    assert {len(number) for _, _, number in row.documents} == {500, 1, 3}
+    assert found(hub, "completes") is not None
+    assert hub.dead_letters() == (0 if is_sqlite(hub.store) else 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -27,7 +28,9 @@ from service_kit.messages import CloudEvent
 Body = dict[str, Any]
 # How refusals are answered; every other code is a conflict with the instance as it is (409).
 NO_SUCH = frozenset({"NO_SUCH_INSTANCE"})
-CANNOT = frozenset({"IDEMPOTENCY_KEY_REUSED", "UNKNOWN_ELEMENT", "BUSINESS_KEY", "NEEDS_ANSWER", "NO_SUCH_FLOW"})
+CANNOT = frozenset(
+    {"IDEMPOTENCY_KEY_REUSED", "UNKNOWN_ELEMENT", "BUSINESS_KEY", "BAD_PAYLOAD", "NEEDS_ANSWER", "NO_SUCH_FLOW"}
+)
 
 
 class Processes:
@@ -109,7 +112,7 @@ class Instances:
         return await self._shown(input_.instance, 201)
 
     def _start(self, body: Body, actor: str) -> i.Input:
-        _refuse_sealed(body["variables"])
+        _refuse_sealed([body["variables"], body.get("payload")])
         input_ = start(
             body["process"],
             self._version(body["process"], body.get("version")),
@@ -118,7 +121,15 @@ class Instances:
             business_key=body.get("business_key"),
             by=actor,
             variables=body["variables"],
+            element=body.get("element"),
+            payload=body.get("payload"),
         )
+        try:
+            input_ = self._service.keyed(input_)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # an expression of a process, on data from outside
+            raise Unprocessable(f"The start event finds no business key: {error}", code="BUSINESS_KEY") from error
         return self._service.sealed(input_)
 
     async def read_instance(self, id: str) -> Response:  # noqa: A002 - the contract's name

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine
 from saga_coordinator import wire
 from saga_coordinator.clock import Clock
 from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.process import Element
 from saga_coordinator.engine.times import iso
+from saga_coordinator.engine.waiting import LONGEST_NAME, is_name
 from saga_coordinator.registry import Registry, StartEvent
 from saga_coordinator.settings import Settings
 from saga_coordinator.store import messages
@@ -80,7 +82,7 @@ class Correlator:
             try:
                 event = _event(delivery.event)
             except (msgspec.DecodeError, ValueError) as error:
-                routed.poisoned[index] = f"not an event: {error}"
+                routed.poisoned[index] = f"not an event that can be routed: {error}"
             else:
                 events.setdefault(event.id, (index, event))
         now = self._clock.now()
@@ -129,7 +131,7 @@ class Correlator:
                 version=start.process.version,
                 element=start.element.id,
                 payload=event.payload,
-                business_key=_key(start, event, now),
+                business_key=start_key(start.element, event.payload, event.key, now),
                 digest=event.id,
             )
             for start in candidates
@@ -137,11 +139,13 @@ class Correlator:
         ]
 
 
-def reroute(connection: Connection, ids: Sequence[str], again_at: int) -> list[Message]:
-    """Give messages that came back to other subscriptions; those that nobody waits for are early again."""
-    stored = messages.by_id(connection, ids)
-    pairs = [(message.name, message.key) for message in stored]
+def reroute(connection: Connection, returned: Sequence[i.MessageArrived], again_at: int) -> list[Message]:
+    """Give messages that came back to other subscriptions; those that nobody waits for are early again. One that comes
+    back once more after that is somebody else's: it stays theirs."""
+    keys = [(message.id, message.instance, message.subscription) for message in returned]
+    pairs = [(message.name, message.key) for message in messages.held(connection, keys)]
     messages.lock(connection, pairs)
+    stored = messages.held(connection, keys)
     messages.take_back(connection, [message.id for message in stored])
     given = match(messages.waiting(connection, pairs), stored)
     messages.take_subscriptions(connection, given)
@@ -152,7 +156,15 @@ def reroute(connection: Connection, ids: Sequence[str], again_at: int) -> list[M
 def _event(event: CloudEvent) -> Event:
     payload = msgspec.json.decode(event.data)
     ttl = None if event.ttl is None else event.ttl * 1000
+    _check("type", event.type)
+    _check("subject", event.subject or "")
     return Event(message_id(event), event.type, event.subject or "", payload, ttl)
+
+
+def _check(what: str, text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"its {what} is longer than {LONGEST_NAME} characters, or has a NUL in it")
+    return text
 
 
 def _wanted(start: StartEvent, event: Event, now: int) -> bool:
@@ -162,12 +174,12 @@ def _wanted(start: StartEvent, event: Event, now: int) -> bool:
     return condition(event.payload, {"now": iso(now), "key": event.key}) is True
 
 
-def _key(start: StartEvent, event: Event, now: int) -> str | None:
-    """What the start event says the business key is; None: the process says."""
-    expression = start.element.event.correlation if start.element.event else None
+def start_key(element: Element, payload: Any, key: str, now: int) -> str | None:
+    """What the start event says the business key is; None: the process says. Raises what the expression raises."""
+    expression = element.event.correlation if element.event else None
     if expression is None:
         return None
-    value = expression(event.payload, {"now": iso(now), "key": event.key})
+    value = expression(payload, {"now": iso(now), "key": key})
     if value is None or isinstance(value, dict | list):
         raise ValueError(f"{expression.source}: a key is a text or a number, not {type(value).__name__}")
-    return str(value)
+    return _check("business key", str(value))

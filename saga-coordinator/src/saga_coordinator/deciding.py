@@ -93,12 +93,13 @@ class Chain(msgspec.Struct):
 
 # Inputs whose sender waits for an answer.
 ASKED = (i.Start, i.CompleteStep, i.Retry, i.Cancel, i.ChooseFlows)
+LONGEST_REASON = 2_000
 _IGNORED = (f.ReplyIgnored, f.InputIgnored)
 
 
 class Decider:
     """Decides chains at `now` (ms). `stored`: (instance, input id) pairs known to be journalled; `refused`: starts that
-    lost their business key, by input id."""
+    lost their business key, by input id; `spoiled`: why none of the inputs can be handled."""
 
     def __init__(
         self,
@@ -107,12 +108,14 @@ class Decider:
         stored: Mapping[tuple[str, str], Row],
         refused: Mapping[str, Refusal | Queued],
         vault: Vault,
+        spoiled: str = "",
     ) -> None:
         self._registry = registry
         self._now = now
         self._stored = stored
         self._refused = refused
         self._vault = vault
+        self._spoiled = spoiled
 
     def chain(self, instance: str, items: list[Item], known: Known | None, *, fresh: bool) -> Chain:
         """Decide the inputs of one instance in order."""
@@ -134,16 +137,18 @@ class Decider:
         if chain.state is None and type(input_) is not i.Start:
             chain.suspicious = True
             return self._without_instance(input_)
+        if self._spoiled:
+            return Poisoned(self._spoiled)
         try:
             return self._decided(chain, input_, taken)
         except SQLAlchemyError:
             raise
         except IllegalInput as illegal:
             chain.suspicious = True
-            return Refused(Refusal(input_.id, input_.instance, illegal.code, illegal.message))
+            return Refused(Refusal(input_.id, input_.instance, illegal.code, printable(illegal.message)))
         except Exception as error:  # whatever one input does, the others of its batch go on
             chain.suspicious = True
-            return Poisoned(f"{type(error).__name__}: {error}")
+            return Poisoned(printable(f"{type(error).__name__}: {error}"))
 
     def _decided(self, chain: Chain, input_: i.Input, taken: set[str]) -> Result:
         state = chain.state
@@ -211,6 +216,11 @@ class Decider:
         if isinstance(input_, i.Reply):
             return Poisoned("there is no such instance")
         return Stale()
+
+
+def printable(text: str) -> str:
+    """What is told of an error, as every store and broker takes it."""
+    return text[:LONGEST_REASON].replace("\0", "\ufffd")
 
 
 def by_instance(items: Sequence[Item]) -> dict[str, list[Item]]:

@@ -5,7 +5,7 @@ import structlog
 from saga_coordinator import wire
 from saga_coordinator.correlation import Correlator, Routed
 from saga_coordinator.lanes import EVENTS
-from saga_coordinator.patience import UNSTORABLE, Patience, Stopped
+from saga_coordinator.patience import Patience, Stopped, Unstorable
 from saga_coordinator.settings import Settings
 from service_kit.broker import Broker, Consumer, Delivery, Source
 
@@ -46,12 +46,12 @@ class EventWorker:
     def _handle(self, consumer: Consumer, deliveries: list[Delivery]) -> None:
         try:
             routed = self._patience.with_store(lambda: self._correlator.route(deliveries))
-        except UNSTORABLE as error:
+        except Unstorable as error:
             if len(deliveries) > 1:
                 for delivery in deliveries:
                     self._handle(consumer, [delivery])
                 return
-            routed = Routed(poisoned={0: f"the store cannot take it: {getattr(error, 'orig', error)}"})
+            routed = Routed(poisoned={0: str(error)})
         self._patience.publish(self._broker, [wire.input_event(i, self._settings.lanes) for i in routed.inputs])
         for index, reason in routed.poisoned.items():
             self._bury(consumer, deliveries[index], reason)

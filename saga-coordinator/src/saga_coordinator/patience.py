@@ -5,20 +5,23 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing, Queue, QueueMissing
+from service_kit.database import is_unstorable
 
 _log = structlog.get_logger(__name__)
 _FIRST_S, _LONGEST_S = 0.05, 5.0
-# What the store can never take, however often it is tried. OverflowError: SQLite's driver, on integers above 64 bits.
-UNSTORABLE = (DataError, IntegrityError, OverflowError)
 T = TypeVar("T")
 
 
 class Stopped(Exception):
     """The process is to stop while something is away."""
+
+
+class Unstorable(Exception):
+    """The store can never take this, however often it is tried."""
 
 
 class Patience:
@@ -33,13 +36,13 @@ class Patience:
 
     def with_store(self, work: Callable[[], T]) -> T:
         """`work()`, again as long as the store is away, out of order, or busy with a transaction that is in the way.
-        Raises `Stopped`, and `UNSTORABLE` errors."""
+        Raises `Stopped`, and `Unstorable`."""
         for pause in self._pauses():
             try:
                 return work()
-            except UNSTORABLE:
-                raise
-            except (DBAPIError, NoConnection) as error:
+            except (DBAPIError, NoConnection, OverflowError) as error:
+                if is_unstorable(error):
+                    raise Unstorable(f"the store cannot take it: {getattr(error, 'orig', error)}") from error
                 _log.warning("store.unavailable", error=str(error), again_in_s=pause)
         raise Stopped
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from saga_coordinator import secrecy, wire
 from saga_coordinator.cache import Known, folded
 from saga_coordinator.clock import Clock
+from saga_coordinator.correlation import start_key
 from saga_coordinator.engine import InstanceState, PlannedStep, undo_plan
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import InstanceNotFound
@@ -109,6 +110,14 @@ class Service:
         seal = partial(self._vault.seal, input_.instance)
         return secrecy.sealed_input(process, self.load(input_.instance), input_, seal)
 
+    def keyed(self, start: i.Start) -> i.Start:
+        """The start with the business key that its start event finds in the payload, unless it has one. Raises what
+        the event's expression raises."""
+        element = self._registry.get(start.process, start.version).elements.get(start.element or "")
+        if element is None or start.payload is None or start.business_key is not None:
+            return start
+        return msgspec.structs.replace(start, business_key=start_key(element, start.payload, "", self._clock.now()))
+
     def _sealed_start(self, start: i.Start) -> i.Start:
         process = self._registry.get(start.process, start.version)
         sealed = secrecy.sealed_input(process, None, start, partial(self._vault.seal, start.instance))
@@ -173,8 +182,11 @@ class Service:
         return known.state
 
     def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedStep]]:
-        """What a cancel with undo would undo now, with the state it is read from. Raises as `load`."""
+        """What a cancel with undo would undo now (nothing, once it has ended), with the state it is read from. Raises
+        as `load`."""
         state = self.load(instance)
+        if state.ended:
+            return state, []
         return state, undo_plan(self._registry.get(state.process, state.version), state)
 
     def journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
@@ -203,10 +215,11 @@ def start(
     by: str | None = None,
     variables: dict[str, object] | None = None,
     element: str | None = None,
+    payload: object = None,
 ) -> i.Start:
     """A start as the API sends it. The same client's same key makes the same instance; the input id tells requests with
     the same key but other contents apart."""
-    digest = request_digest(process, element, business_key, variables or {})
+    digest = request_digest(process, element, business_key, variables or {}, payload)
     instance = derived_id("start", client, idempotency_key) if idempotency_key else new_id()
     return i.Start(
         id=f"s:{instance}:{digest}",
@@ -215,15 +228,19 @@ def start(
         version=version,
         element=element,
         variables=variables or {},
+        payload=payload,
         business_key=business_key,
         by=by,
         digest=digest,
     )
 
 
-def request_digest(process: str, element: str | None, business_key: str | None, variables: dict[str, object]) -> str:
+def request_digest(
+    process: str, element: str | None, business_key: str | None, variables: dict[str, object], payload: object = None
+) -> str:
     """The same for the same request, whatever the order of its fields. The version is not part of it."""
-    content = msgspec.json.encode([process, element, business_key, variables], order="deterministic")
+    parts = [process, element, business_key, variables, *([] if payload is None else [payload])]
+    content = msgspec.json.encode(parts, order="deterministic")
     return hashlib.sha256(content).hexdigest()[:16]
 
 

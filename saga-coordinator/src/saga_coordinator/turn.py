@@ -31,6 +31,7 @@ from saga_coordinator.deciding import (
 )
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
+from saga_coordinator.failing import failed
 from saga_coordinator.registry import Registry
 from saga_coordinator.settings import Settings
 from saga_coordinator.store import instances, journal, messages, refusals
@@ -64,10 +65,11 @@ class Done(msgspec.Struct):
 
 
 class Turn:
-    """The chains of one batch on their way to being committed."""
+    """The chains of one batch on their way to being committed. `spoiled`: why none of it can be handled."""
 
-    def __init__(self, context: Context, items: Sequence[Item]) -> None:
+    def __init__(self, context: Context, items: Sequence[Item], spoiled: str = "") -> None:
         self._context = context
+        self._spoiled = spoiled
         self._items = by_instance(items)
         self._now = context.clock.now()
         self._stored: dict[tuple[str, str], Row] = {}
@@ -146,7 +148,8 @@ class Turn:
         return read
 
     def _decide(self, states: dict[str, Known | None], *, fresh: bool) -> list[Chain]:
-        decider = Decider(self._context.registry, self._now, self._stored, self._refused, self._context.vault)
+        context = self._context
+        decider = Decider(context.registry, self._now, self._stored, self._refused, context.vault, self._spoiled)
         return [
             decider.chain(instance, self._items[instance], known, fresh=fresh) for instance, known in states.items()
         ]
@@ -242,7 +245,7 @@ class Turn:
         done = Done()
         lanes, unseal = self._context.settings.lanes, self._context.vault.open
         duplicates: list[tuple[Chain, Item]] = []
-        returned: list[str] = []
+        returned: list[i.MessageArrived] = []
         for chain in chains:
             for item, result in zip(chain.items, chain.results, strict=True):
                 match result:
@@ -250,10 +253,12 @@ class Turn:
                         done.outgoing += wire.effects_of(result.row, result.facts, result.state, lanes, unseal)
                     case Duplicate():
                         duplicates.append((chain, item))
-                    case Returned():
-                        returned.append(item.input.id)
+                    case Returned() if type(item.input) is i.MessageArrived:
+                        returned.append(item.input)
                     case Poisoned():
                         done.poisoned.append((self._fit_to_bury(chain, item), result.reason))
+                        failure = failed(item.input, chain.state, result.reason) if chain.state else None
+                        done.outgoing += [wire.input_event(failure, lanes)] if failure else []
         for instance, reason in self._unreadable.items():
             done.poisoned += [(item, reason) for item in self._items[instance]]
         self._given += self._again(duplicates, done) + self._elsewhere(returned)
@@ -293,7 +298,7 @@ class Turn:
                 done.outgoing += wire.effects_of(row, wire.facts_of(row), state, lanes, unseal, only_open=True)
         return given
 
-    def _elsewhere(self, returned: list[str]) -> list[Message]:
+    def _elsewhere(self, returned: list[i.MessageArrived]) -> list[Message]:
         if not returned:
             return []
         again_at = self._now + round(self._context.settings.timer_republish * 1000)

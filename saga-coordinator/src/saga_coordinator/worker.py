@@ -1,18 +1,22 @@
 """The consumer loop: takes inputs from the lanes, turns them, publishes what follows, acknowledges them."""
 
+import contextlib
 from collections.abc import Sequence
 
 import structlog
 
 from saga_coordinator import wire
 from saga_coordinator.deciding import Item
+from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
+from saga_coordinator.failing import failed, forget
 from saga_coordinator.lanes import lane_sources
-from saga_coordinator.patience import UNSTORABLE, Patience, Stopped
+from saga_coordinator.patience import Patience, Stopped, Unstorable
 from saga_coordinator.store import refusals
 from saga_coordinator.turn import Context, Done, Turn
 from service_kit.broker import Broker, Consumer, Delivery
 from service_kit.database import writing
+from service_kit.ids import derived_id
 
 _log = structlog.get_logger(__name__)
 # An input that was delivered this often is tried alone; one that was alone this often and is still there killed us.
@@ -66,6 +70,7 @@ class Worker:
                 self._bury(consumer, delivery, str(poison))
         done = self._turn(items)
         self._patience.publish(self._broker, done.outgoing)
+        self._forget([item.input for item, _ in done.poisoned])
         buried = {id(item.delivery) for item, _ in done.poisoned}
         for item, reason in done.poisoned:
             self._bury(consumer, wire.carrying(item.delivery, item.input), reason)
@@ -74,32 +79,59 @@ class Worker:
             self._patience.with_broker(lambda: consumer.ack(acked))
 
     def _turn(self, items: Sequence[Item]) -> Done:
+        """All at once; where the store cannot take that, by halves, so that one bad input costs no other."""
         if not items:
             return Done()
         try:
             return self._patience.with_store(lambda: Turn(self._context, items).run())
-        except UNSTORABLE as error:
+        except Unstorable as error:
             if len(items) == 1:
-                return Done(poisoned=[(items[0], f"the store cannot take it: {getattr(error, 'orig', error)}")])
-            return self._one_by_one(items)
+                return self._give_up(items[0], str(error))
+        middle = len(items) // 2
+        first, second = self._turn(items[:middle]), self._turn(items[middle:])
+        return Done(first.outgoing + second.outgoing, first.poisoned + second.poisoned)
 
-    def _one_by_one(self, items: Sequence[Item]) -> Done:
-        together = Done()
-        for item in items:
-            done = self._turn([item])
-            together.outgoing += done.outgoing
-            together.poisoned += done.poisoned
-        return together
+    def _give_up(self, item: Item, reason: str) -> Done:
+        """Whoever waits for it is told, if at least that can be stored."""
+        try:
+            return self._patience.with_store(lambda: Turn(self._context, [item], spoiled=reason).run())
+        except Unstorable:
+            return Done(poisoned=[(item, reason)])
+
+    def _forget(self, inputs: list[i.Input]) -> None:
+        if not inputs:
+            return
+        try:
+            self._patience.with_store(lambda: self._forgotten(inputs))
+        except Unstorable as error:
+            _log.error("input.not-forgotten", reason=str(error))
+
+    def _forgotten(self, inputs: list[i.Input]) -> None:
+        with writing(self._context.store) as connection:
+            forget(connection, inputs)
 
     def _handle_suspect(self, consumer: Consumer, delivery: Delivery) -> None:
         """An input that was under way several times when its consumer died, or only travelled with one that killed."""
-        id_ = delivery.event.id
+        id_ = derived_id("suspect", delivery.event.id)  # whatever the id is, this can be stored
         attempts = self._patience.with_store(lambda: self._suspect(id_))
         if attempts > MOST_ALONE:
-            self._bury(consumer, delivery, KILLER)
+            self._bury_killer(consumer, delivery, tell=attempts == MOST_ALONE + 1)
         else:
             self._handle(consumer, [delivery])
         self._patience.with_store(lambda: self._clear(id_))
+
+    def _bury_killer(self, consumer: Consumer, delivery: Delivery, *, tell: bool) -> None:
+        """Nothing of its instance is read: that may be what kills. Not even telling is tried twice."""
+        if tell:
+            with contextlib.suppress(Poison):
+                self._tell(wire.input_of(delivery.event), KILLER)
+        self._bury(consumer, delivery, KILLER)
+
+    def _tell(self, input_: i.Input, reason: str) -> None:
+        failure = failed(input_, None, reason)
+        if failure is not None:
+            self._patience.publish(self._broker, [wire.input_event(failure, self._context.settings.lanes)])
+        self._forget([input_])
 
     def _suspect(self, id_: str) -> int:
         with writing(self._context.store) as connection:

@@ -181,6 +181,43 @@ async def test_what_an_undo_would_do_can_be_seen_before(hub: Any, client: httpx.
     assert (await client.get("/instances/nowhere/undo-plan")).status_code == 404
 
 
+async def test_nothing_of_an_instance_that_has_ended_would_be_undone(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("create-two")
+    ended = (await client.post("/starts", json=_start("create-two", wait_end=30))).json()
+    assert ended["ended_at"] is not None
+
+    # when
+    plan = (await client.get(f"/instances/{ended['id']}/undo-plan")).json()
+
+    # then
+    assert plan == {"instance": ended["id"], "seq": ended["seq"], "steps": []}
+
+
+async def test_a_start_may_name_the_event_that_begins_and_bring_its_data(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("started-by-event")
+    data = {"number": "SO-1", "total": 200}
+    request = _start("started-by-event", element="start", payload=data, idempotency_key="k1", wait_end=30)
+
+    # when
+    started = await client.post("/starts", json=request)
+    again = await client.post("/starts", json=request)
+    other = await client.post("/starts", json={**request, "payload": {**data, "total": 300}})
+    unnamed = await client.post("/starts", json=_start("started-by-event"))
+    unknown = await client.post("/starts", json=_start("started-by-event", element="only"))
+    keyless = await client.post("/starts", json=_start("started-by-event", element="start", payload={"number": {}}))
+
+    # then
+    assert (started.status_code, started.json()["status"]) == (201, "completed")
+    assert (started.json()["business_key"], started.json()["variables"]) == ("SO-1", data)
+    assert again.json()["id"] == started.json()["id"]
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert (unnamed.status_code, unnamed.json()["code"]) == (422, "UNKNOWN_ELEMENT")
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "UNKNOWN_ELEMENT")
+    assert (keyless.status_code, keyless.json()["code"]) == (422, "BUSINESS_KEY")
+
+
 async def test_a_secret_is_shown_as_one_and_nothing_of_it(hub: Any, client: httpx.AsyncClient) -> None:
     # given
     hub.deploy("keeps-secrets")

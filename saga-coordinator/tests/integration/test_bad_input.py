@@ -1,13 +1,18 @@
 """What nobody can handle is put aside, and the rest goes on."""
 
+import random
+import string
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import func, select, update
 
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Process
+from saga_coordinator.models import messages, timers
 from service_kit.broker import BrokerUnavailable
+from service_kit.database import reading, writing
 from service_kit.messages import CloudEvent, Completed, Reply, event
 
 
@@ -33,10 +38,10 @@ def test_bad_inputs_in_a_batch_cost_the_others_nothing(hub: Any) -> None:
     hub.drive(lambda: hub.status(good.instance) == "completed")
 
     # then
-    expected = 5 if hub.on_postgresql else 4  # SQLite can store a NUL character
-    hub.until(lambda: hub.turn() + 1 and hub.dead_letters() == expected)
-    outcome = hub.service.outcomes([(unknown.instance, unknown.id)])[unknown.id]
-    assert outcome.refusal.code == "CANNOT_BE_HANDLED"
+    hub.until(lambda: hub.turn() + 1 and hub.dead_letters() == 4)
+    outcomes = hub.service.outcomes([(start.instance, start.id) for start in (unknown, nul)])
+    assert outcomes[unknown.id].refusal.code == "CANNOT_BE_HANDLED"
+    assert outcomes[nul.id].refusal.code == "BUSINESS_KEY"
 
 
 def test_an_operator_act_on_an_instance_that_does_not_exist_is_refused(hub: Any) -> None:
@@ -165,3 +170,159 @@ def test_an_unknown_fact_is_never_skipped(hub: Any) -> None:
     # then
     assert hub.dead_letters() == 1
     assert len(hub.service.journal(request.instance)) == 1
+
+
+def incompressible(length: int) -> str:
+    """Longer in an index than PostgreSQL allows."""
+    return "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=length))
+
+
+def count(hub: Any, table: Any) -> int:
+    with reading(hub.store) as connection:
+        return int(connection.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def without_elements(hub: Any) -> Any:
+    """A coordinator that can decide nothing for which it needs the diagram."""
+
+    def parse(xml: bytes, process_id: str) -> Process:
+        whole: Process = hub.parse(xml, process_id)
+        return msgspec.structs.replace(whole, elements={})
+
+    return hub.new_coordinator(parse=parse)
+
+
+def without_diagrams(hub: Any) -> Any:
+    """A coordinator that can decide nothing."""
+
+    def parse(xml: bytes, process_id: str) -> Process:
+        raise RuntimeError("nobody thought of this\0")
+
+    return hub.new_coordinator(parse=parse)
+
+
+def incident_codes(hub: Any, instance: str) -> list[str]:
+    state = hub.state(instance)
+    return [state.steps[step].incident.code for step in state.incidents]
+
+
+def test_what_the_store_cannot_take_stops_nobody(hub: Any) -> None:
+    # given an instance id that fits in no index of PostgreSQL's
+    hub.deploy("five-steps")
+    good, other = hub.new_start("five-steps"), hub.new_start("five-steps")
+    huge = msgspec.structs.replace(hub.new_start("five-steps"), instance=incompressible(5_000))
+
+    # when
+    hub.service.submit(good, huge, other)
+    hub.drive(lambda: all(hub.status(start.instance) == "completed" for start in (good, other)))
+
+    # then
+    assert hub.dead_letters() == (1 if hub.on_postgresql else 0)
+    if hub.on_postgresql:
+        refusal = hub.service.outcomes([(huge.instance, huge.id)])[huge.id].refusal
+        assert refusal.code == "CANNOT_BE_HANDLED"
+
+
+def test_a_key_that_is_too_long_is_refused(hub: Any) -> None:
+    # given
+    hub.deploy("keyed")
+    long = hub.new_start("keyed", business_key=incompressible(5_000))
+    fine = hub.new_start("keyed", business_key="fine")
+
+    # when
+    hub.service.submit(long, fine)
+    hub.drive(lambda: hub.status(fine.instance) == "completed" and hub.service.outcomes([(long.instance, long.id)]))
+
+    # then
+    assert hub.service.outcomes([(long.instance, long.id)])[long.id].refusal.code == "BUSINESS_KEY"
+
+
+@pytest.mark.parametrize("key", [incompressible(5_000), "a\0b"])
+def test_an_instance_that_would_wait_for_a_key_that_nobody_can_store_is_an_incident(hub: Any, key: str) -> None:
+    # given
+    hub.deploy("waits-for-message")
+
+    # when
+    request = hub.start("waits-for-message", variables={"order": key})
+    hub.drive(lambda: hub.status(request.instance) == "incident")
+
+    # then
+    assert hub.dead_letters() == 0
+
+
+def test_a_reply_that_nobody_can_handle_is_an_incident_of_its_step(hub: Any) -> None:
+    # given
+    hub.deploy("five-steps")
+    request = hub.start("five-steps")
+    hub.until(lambda: hub.turn(timeout=1.0) and hub.status(request.instance))
+
+    # when
+    hub.drive(lambda: hub.status(request.instance) == "incident", without_elements(hub))
+
+    # then
+    assert hub.dead_letters() == 1
+    assert incident_codes(hub, request.instance) == ["CANNOT_BE_HANDLED"]
+    (step,) = hub.state(request.instance).incidents
+    assert hub.input_ids(request.instance)[-1] == f"failed:{hub.connector.commands[0].id}:r"
+    assert step == hub.connector.commands[0].step
+
+
+def test_a_timer_that_nobody_can_handle_is_told_once(hub: Any) -> None:
+    # given
+    hub.deploy("waits-a-second")
+    request = hub.start("waits-a-second")
+    hub.drive(lambda: count(hub, timers) == 1)
+
+    # when
+    with writing(hub.store) as connection:
+        connection.execute(update(timers).values(wake_at=0))
+    hub.drive(lambda: hub.status(request.instance) == "incident", without_elements(hub))
+
+    # then
+    assert (count(hub, timers), hub.dead_letters()) == (0, 1)
+
+
+def test_a_message_that_nobody_can_handle_is_told_once(hub: Any) -> None:
+    # given
+    hub.deploy("waits-for-message")
+    request = hub.start("waits-for-message", variables={"order": "SO-1"})
+    hub.drive(lambda: hub.status(request.instance) == "waiting")
+
+    # when
+    hub.publish("invoice.paid", "SO-1", {}, "e1")
+    hub.drive(lambda: hub.status(request.instance) == "incident", without_elements(hub))
+
+    # then
+    assert (count(hub, messages), hub.dead_letters()) == (0, 1)
+
+
+def test_that_something_failed_is_not_told_again_where_that_fails_too(hub: Any) -> None:
+    # given
+    hub.deploy("five-steps")
+    request = hub.start("five-steps")
+    hub.until(lambda: hub.turn(timeout=1.0) and hub.status(request.instance))
+    other = without_diagrams(hub)
+
+    # when
+    hub.drive(lambda: hub.dead_letters() == 2, other)
+    hub.turn(other, timeout=0.5)
+
+    # then
+    assert hub.dead_letters() == 2
+
+
+@pytest.mark.parametrize(("type_", "subject"), [("a.b", incompressible(5_000)), ("a.b", "a\0b"), ("a" * 501, "k")])
+def test_an_event_with_a_key_that_nobody_can_store_goes_to_the_dead_letters(hub: Any, type_: str, subject: str) -> None:
+    # given
+    hub.deploy("waits-for-message")
+    request = hub.start("waits-for-message", variables={"order": "SO-1"})
+    hub.drive(lambda: hub.status(request.instance) == "waiting")
+
+    # when
+    hub.publish(type_, subject, {}, "bad")
+    hub.publish("invoice.paid", "SO-1", {}, "good")
+    hub.drive(lambda: hub.status(request.instance) == "completed")
+
+    # then
+    hub.until(lambda: hub.dead_letters() == 1)
+    assert hub.left()["messages"] == 0

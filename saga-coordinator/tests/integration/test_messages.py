@@ -161,6 +161,29 @@ def test_a_message_whose_receiver_is_gone_is_for_the_next_one(hub: Any) -> None:
     assert hub.left() == {"messages": 0, "subscriptions": 0}
 
 
+def test_a_message_that_came_back_twice_is_not_taken_from_its_new_receiver(hub: Any) -> None:
+    # given a message that its first receiver cannot take any more
+    hub.deploy("waits-for-message")
+    first, second = waiting(hub), waiting(hub)
+    (arrival,) = hub.route_event("invoice.paid", "SO-1", {}, "e1").inputs
+    other = second if arrival.instance == first else first
+    hub.service.submit(i.Cancel(id="c", instance=arrival.instance))
+    hub.drive(lambda: hub.state(arrival.instance).ended)
+
+    # when it is given to another one, and delivered to the first again before that one has it
+    given = hub.decide(hub.coordinator, [hub.item(arrival)]).outgoing
+    again = hub.decide(hub.coordinator, [hub.item(arrival, deliveries=2)]).outgoing
+    hub.broker.publish(given)
+    hub.drive(lambda: hub.status(other) == "completed")
+    third = waiting(hub)
+    hub.turn(timeout=0.3)
+
+    # then
+    assert (len(given), again) == (1, [])
+    assert hub.status(third) == "waiting"
+    assert hub.left() == {"messages": 0, "subscriptions": 1}
+
+
 def test_a_message_whose_receiver_is_gone_waits_like_an_early_one_if_there_is_no_other(hub: Any) -> None:
     # given
     hub.deploy("waits-for-message")

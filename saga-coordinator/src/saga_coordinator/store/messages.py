@@ -173,9 +173,10 @@ def of_instances(connection: Connection, instances: Sequence[str]) -> list[Messa
     return [Message(*row) for row in connection.execute(select(*_MESSAGE).where(messages.c.instance_id.in_(instances)))]
 
 
-def by_id(connection: Connection, ids: Sequence[str]) -> list[Message]:
-    """Those of these messages that no journal has yet."""
-    return [Message(*row) for row in connection.execute(select(*_MESSAGE).where(messages.c.id.in_(ids)))]
+def held(connection: Connection, keys: Sequence[tuple[str, str, int]]) -> list[Message]:
+    """Of these (message, instance, subscription): messages that belong to those and that no journal has yet."""
+    where = tuple_(messages.c.id, messages.c.instance_id, messages.c.subscription).in_(keys)
+    return [Message(*row) for row in connection.execute(select(*_MESSAGE).where(where))]
 
 
 def take_back(connection: Connection, ids: Sequence[str]) -> None:
