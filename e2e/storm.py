@@ -15,7 +15,7 @@ from sandbox.testing import SandboxProcess
 FINAL = ("completed", "compensated")
 MOST_CALM = 0.3
 WORK_COMES_WITHIN = 10.0
-PATIENCE = 240.0
+PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
