@@ -26,6 +26,7 @@ from service_kit.http import create_app as create_kit_app
 from service_kit.http.server import serve
 from service_kit.logs import configure
 from service_kit.settings import read_settings
+from service_kit.tracing import configure_from
 
 LOCAL = "http://local"
 
@@ -82,7 +83,12 @@ def main() -> None:
     engine = open_engine(settings.database_url)
     _migrate_patiently(engine)
     engine.dispose()  # connections must not be shared with the workers that are forked off
-    serve(lambda: create_app(settings, open_engine(settings.database_url)), settings.bind, settings.workers)
+    serve(lambda: _worker(settings), settings.bind, settings.workers)
+
+
+def _worker(settings: Settings) -> ASGIApp:
+    configure_from(os.environ, "gateway")  # threads that send spans do not survive a fork
+    return create_app(settings, open_engine(settings.database_url))
 
 
 def _migrate_patiently(engine: Engine) -> None:

@@ -13,6 +13,7 @@ from service_kit.broker import connect
 from service_kit.database import open_engine
 from service_kit.http.server import EmbeddedServer
 from service_kit.logs import configure
+from service_kit.tracing import configure_from
 
 log = structlog.get_logger("monitor_service")
 
@@ -21,6 +22,7 @@ def main() -> None:
     """Follow the journal and serve the API until told to stop by SIGTERM or SIGINT."""
     settings = Settings.from_env(os.environ)
     configure("monitor-service", settings.log_level)
+    configure_from(os.environ, "monitor-service")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from saga_coordinator.app import create_app
 from saga_coordinator.coordinator import Coordinator, create_coordinator
 from saga_coordinator.settings import Settings
-from service_kit import broker, logs
+from service_kit import broker, logs, tracing
 from service_kit.database import open_engine
 from service_kit.http.server import EmbeddedServer
 from service_kit.settings import SettingsError
@@ -23,6 +23,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     logs.configure("saga-coordinator", settings.log_level)
+    tracing.configure_from(os.environ, "saga-coordinator")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -19,6 +19,7 @@ from saga_coordinator.sending import Sender
 from saga_coordinator.service import Service, start
 from saga_coordinator.store.processes import Deployment
 from saga_coordinator.store.refusals import Refusal
+from service_kit import tracing
 from service_kit.broker import Outgoing
 from service_kit.http import Conflict, NotFound, Unprocessable, answer, current_caller
 from service_kit.http.problems import Problem
@@ -130,7 +131,7 @@ class Instances:
             raise
         except Exception as error:  # an expression of a process, on data from outside
             raise Unprocessable(f"The start event finds no business key: {error}", code="BUSINESS_KEY") from error
-        return self._service.sealed(input_)
+        return msgspec.structs.replace(self._service.sealed(input_), traceparent=tracing.traceparent())
 
     async def read_instance(self, id: str) -> Response:  # noqa: A002 - the contract's name
         """From the journal."""

@@ -168,14 +168,19 @@ def _command_event(
         source=SOURCE,
         type=COMMAND,
         subject=state.id,
-        traceparent=traceparent(state.id, fact.command),
+        traceparent=traceparent(state, fact.command),
         data=msgspec.Raw(data),
     )
 
 
-def traceparent(instance: str, span: str) -> str:
-    """W3C trace context: every instance is one trace, whoever carries it on and however often it is restarted."""
-    trace_id = hashlib.blake2b(instance.encode(), digest_size=16, person=b"trace").hexdigest()
+def traceparent(state: InstanceState, span: str) -> str:
+    """W3C trace context: every instance is one trace, whoever carries it on and however often it is restarted; the
+    trace of the request that started it, if it had one."""
+    started_in = (state.traceparent or "").split("-")
+    known = len(started_in) >= 4 and len(started_in[1]) == 32
+    trace_id = (
+        started_in[1] if known else hashlib.blake2b(state.id.encode(), digest_size=16, person=b"trace").hexdigest()
+    )
     span_id = hashlib.blake2b(span.encode(), digest_size=8, person=b"span").hexdigest()
     return f"00-{trace_id}-{span_id}-01"
 

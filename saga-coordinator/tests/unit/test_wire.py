@@ -89,7 +89,7 @@ def test_a_command_names_the_lane_of_its_instance_and_carries_the_instances_trac
         "SO-1",
     )
     assert outgoing.event.traceparent is not None
-    assert outgoing.event.traceparent.split("-")[1] == wire.traceparent("a", "another").split("-")[1]
+    assert outgoing.event.traceparent.split("-")[1] == wire.traceparent(InstanceState(id="a"), "another").split("-")[1]
 
 
 def test_a_journal_row_travels_with_its_bytes_unchanged() -> None:
@@ -103,3 +103,9 @@ def test_a_journal_row_travels_with_its_bytes_unchanged() -> None:
     entry = msgspec.json.decode(outgoing.event.data, type=JournalEntry)
     assert (entry.seq, entry.at, entry.process, entry.version) == (3, 77, "p", 2)
     assert (bytes(entry.input), bytes(entry.facts)) == (row.input, row.facts)
+
+
+def test_an_instance_goes_on_with_the_trace_of_the_request_that_started_it() -> None:
+    state = InstanceState(id="a", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+    assert wire.traceparent(state, "span").split("-")[1] == "0af7651916cd43dd8448eb211c80319c"

@@ -4,8 +4,9 @@ Until `configure` was given somewhere to send spans, nothing is recorded and not
 `traceparent` that came in is still handed on to what goes out.
 """
 
+import atexit
 import re
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -36,6 +37,12 @@ def configure(service_name: str, otlp_endpoint: str | None) -> Callable[[], None
 
     endpoint = otlp_endpoint.rstrip("/").removesuffix(_TRACES_PATH) + _TRACES_PATH
     return record(service_name, OTLPSpanExporter(endpoint=endpoint))
+
+
+def configure_from(environ: Mapping[str, str], service_name: str) -> None:
+    """`configure` as a process does at its start: `OTEL_EXPORTER_OTLP_ENDPOINT` says where to, if anywhere; what is left
+    is sent when the process ends."""
+    atexit.register(configure(service_name, environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None))
 
 
 def record(service_name: str, exporter: "SpanExporter") -> Callable[[], None]:

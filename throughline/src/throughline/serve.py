@@ -19,10 +19,11 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Tell the address (and a new admin key) as one JSON line.")
 def serve(data: Path, systems_file: Path, host: str, port: int, as_json: bool) -> None:
     """Run the whole hub in this process, on SQLite, until SIGTERM or SIGINT."""
-    from service_kit import logs
+    from service_kit import logs, tracing
     from throughline.embedded import Hub, Settings
 
     logs.configure("hub", os.environ.get("LOG_LEVEL", "INFO"))
+    tracing.configure_from(os.environ, "hub")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

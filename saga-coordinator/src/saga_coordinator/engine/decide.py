@@ -116,6 +116,7 @@ def _start(turn: Turn, start: i.Start) -> bool:
             business_key=_short(start.business_key) or _business_key(turn, variables),
             by=start.by,
             digest=start.digest,
+            traceparent=start.traceparent,
         )
     )
     for element in begins:

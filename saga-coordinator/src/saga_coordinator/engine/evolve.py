@@ -71,6 +71,7 @@ def _close(state: InstanceState, step_id: int) -> None:
 def _instance_started(state: InstanceState, fact: f.InstanceStarted) -> None:
     state.process, state.version = fact.process, fact.version
     state.business_key, state.digest = fact.business_key, fact.digest
+    state.traceparent = fact.traceparent
     state.scopes[ROOT] = Scope(id=ROOT, element=fact.process, variables=fact.variables)
 
 

@@ -28,6 +28,7 @@ class InstanceStarted(_Fact, frozen=True, kw_only=True, tag="instance-started"):
     business_key: str | None = None
     by: str | None = None
     digest: str | None = None
+    traceparent: str | None = None
 
 
 class StatusChanged(_Fact, frozen=True, kw_only=True, tag="status-changed"):

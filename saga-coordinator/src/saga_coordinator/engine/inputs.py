@@ -16,7 +16,8 @@ class _Input(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_
 
 
 class Start(_Input, frozen=True, kw_only=True, tag="start"):
-    """Begin. `element` is the start event (None: the only none start event); `payload` is an event's data."""
+    """Begin. `element` is the start event (None: the only none start event); `payload` is an event's data,
+    `traceparent` the W3C trace that the instance goes on with."""
 
     process: str
     version: int
@@ -26,6 +27,7 @@ class Start(_Input, frozen=True, kw_only=True, tag="start"):
     business_key: str | None = None
     by: str | None = None
     digest: str | None = None
+    traceparent: str | None = None
 
 
 class CompletedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="completed"):

@@ -171,6 +171,7 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
     order: int = 0
     business_key: str | None = None
     digest: str | None = None
+    traceparent: str | None = None
     pivoted: bool = False
     stopping: f.InstanceStopping | None = None
     scopes: dict[int, Scope] = {}
@@ -201,6 +202,7 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             order=self.order,
             business_key=self.business_key,
             digest=self.digest,
+            traceparent=self.traceparent,
             pivoted=self.pivoted,
             stopping=self.stopping,
             scopes=self.scopes.copy(),

@@ -25,6 +25,7 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
+from service_kit import tracing
 from service_kit.connector.outcomes import NotApplied, Uncertain
 from service_kit.connector.sending import before_sending
 from service_kit.connector.systems import System
@@ -170,7 +171,9 @@ class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignor
 
 
 def _merged(headers: Mapping[str, str] | None, token: Token | None) -> dict[str, str]:
-    return {**(headers or {}), **(token.headers if token else {})}
+    merged = {**(headers or {}), **(token.headers if token else {})}
+    tracing.inject_http(merged)
+    return merged
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

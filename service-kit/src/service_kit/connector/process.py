@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.types import ASGIApp
 
-from service_kit import database, logs
+from service_kit import database, logs, tracing
 from service_kit.broker import Broker, connect
 from service_kit.catalogue import Catalogue
 from service_kit.connector.call import AdapterFactory
@@ -175,6 +175,7 @@ def run(connector: str, adapters: Mapping[str, AdapterFactory], environ: Mapping
 
     settings = Settings.from_env(environ)
     logs.configure(f"connector-{connector}", settings.log_level)
+    tracing.configure_from(environ, f"connector-{connector}")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

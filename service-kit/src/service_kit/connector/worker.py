@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from service_kit import logs, tracing
 from service_kit.broker import Broker, BrokerError, Consumer, Delivery, Outgoing, Queue, QueueMissing, Source
 from service_kit.catalogue import Effect, Operation
 from service_kit.connector.inbox import Finished, Inbox, Starting
@@ -311,8 +312,11 @@ class Worker:
 
 
 def _run(job: Job) -> Outcome:
+    command, traceparent = job.command, job.deliveries[0].event.traceparent
+    known = {"instance": command.instance, "step": command.step, "command": command.id}
     try:
-        return job.run(job.command)
+        with logs.bound(**known), tracing.span_from(traceparent, command.operation, system=command.system, **known):
+            return job.run(command)
     except Exception as error:  # `run` never raises; if it does after all, nobody knows what it had done
         log.exception("command.failed", command=job.command.id)
         return Unknown(reason=f"{type(error).__name__} in the connector")
