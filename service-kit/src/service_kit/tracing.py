@@ -40,8 +40,8 @@ def configure(service_name: str, otlp_endpoint: str | None) -> Callable[[], None
 
 
 def configure_from(environ: Mapping[str, str], service_name: str) -> None:
-    """`configure` as a process does at its start: `OTEL_EXPORTER_OTLP_ENDPOINT` says where to, if anywhere; what is left
-    is sent when the process ends."""
+    """`configure` as a process does at its start: `OTEL_EXPORTER_OTLP_ENDPOINT` says where to, if anywhere; what is
+    left is sent when the process ends."""
     atexit.register(configure(service_name, environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None))
 
 

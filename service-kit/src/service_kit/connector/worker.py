@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import structlog
@@ -313,7 +314,7 @@ class Worker:
 
 def _run(job: Job) -> Outcome:
     command, traceparent = job.command, job.deliveries[0].event.traceparent
-    known = {"instance": command.instance, "step": command.step, "command": command.id}
+    known: dict[str, Any] = {"instance": command.instance, "step": command.step, "command": command.id}
     try:
         with logs.bound(**known), tracing.span_from(traceparent, command.operation, system=command.system, **known):
             return job.run(command)
