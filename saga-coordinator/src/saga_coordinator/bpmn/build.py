@@ -1,9 +1,10 @@
 """Judges a diagram and builds the engine's `Process` from it."""
 
-from saga_coordinator.bpmn import events, recovery, rules, secrets, tasks, vocabulary
+from saga_coordinator.bpmn import events, loops, recovery, rules, secrets, tasks, vocabulary
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import ACTIVITIES, Diagram, FlowPart, Level, Part
 from saga_coordinator.bpmn.findings import Rule
+from saga_coordinator.bpmn.reaching import upstream
 from saga_coordinator.bpmn.rules.flows import condition_of, default_of
 from saga_coordinator.bpmn.xmltree import Node
 from saga_coordinator.engine.process import (
@@ -14,8 +15,10 @@ from saga_coordinator.engine.process import (
     Expression,
     Flow,
     Kind,
+    Loop,
     Process,
     Task,
+    Trigger,
 )
 
 _POLICIES = {"reject", "return-existing", "queue"}
@@ -29,6 +32,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
     vocabulary.check(diagram, context)
     details = {part.id: tasks.read(part, context) for part in diagram.parts.values() if _has_task(part)}
     waits = {part.id: events.read(diagram, part, context) for part in diagram.parts.values()}
+    repeats = {part.id: loop for part in diagram.parts.values() if (loop := loops.read(part, context)) is not None}
     flows = {flow.id: _flow(flow, context) for flow in diagram.flows}
     _check_execution(diagram, context)
     business_key = _business_key(diagram.process, context)
@@ -40,11 +44,13 @@ def build(diagram: Diagram, context: Context) -> Process | None:
     return Process(
         id=diagram.process.id,
         name=diagram.process.get("name") or "",
-        elements={part.id: _element(part, details.get(part.id), waits[part.id]) for part in _in_order(diagram)},
+        elements={
+            part.id: _element(part, details.get(part.id), waits[part.id], repeats.get(part.id))
+            for part in _in_order(diagram)
+        },
         flows=flows,
         body=_body(diagram.levels[0]),
         business_key=business_key,
-        parallel_undo=(diagram.process.tl("parallelUndo") or "") == "true",
         secrets=secret,
         secret_fields=secret_fields,
     )
@@ -52,15 +58,18 @@ def build(diagram: Diagram, context: Context) -> Process | None:
 
 def _has_task(part: Part) -> bool:
     """Activities, and events that map data."""
-    return part.kind in ACTIVITIES or any(True for name in ("input", "output") for _ in part.extension(name))
+    return part.kind in ACTIVITIES or any(
+        True for name in ("input", "output", "operation") for _ in part.extension(name)
+    )
 
 
 def _in_order(diagram: Diagram) -> list[Part]:
     return [part for level in diagram.levels for part in level.parts]
 
 
-def _element(part: Part, task: Task | None, event: EventDefinition | None) -> Element:
+def _element(part: Part, task: Task | None, event: EventDefinition | None, loop: Loop | None) -> Element:
     default, handler = default_of(part), tasks.drawn_handler(part)
+    inside = part.inside
     return Element(
         id=part.id,
         kind=Kind(part.kind or part.node.name),
@@ -77,13 +86,22 @@ def _element(part: Part, task: Task | None, event: EventDefinition | None) -> El
         handler=handler.id if handler is not None else None,
         is_for_compensation=part.is_for_compensation,
         instantiate=part.instantiates,
-        body=_body(part.inside) if part.inside is not None else None,
+        by_event=part.is_event_sub_process,
+        body=_body(inside) if inside is not None else None,
+        loop=loop,
+        called=(part.node.get("calledElement") or "").rpartition(":")[2] or None,
+        upstream=upstream(part) if part.kind is Kind.INCLUSIVE_GATEWAY else (),
     )
 
 
 def _body(level: Level) -> Body:
     starts = level.starts or level.implicit_starts
-    return Body(tuple(part.id for part in level.parts), tuple(part.id for part in starts))
+    return Body(
+        tuple(part.id for part in level.parts),
+        tuple(part.id for part in starts),
+        tuple(start.id for start in level.listeners if start.trigger is not Trigger.COMPENSATE),
+        parallel_undo=level.node.tl("parallelUndo") == "true",
+    )
 
 
 def _flow(flow: FlowPart, context: Context) -> Flow:

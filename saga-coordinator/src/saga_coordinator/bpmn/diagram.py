@@ -133,6 +133,12 @@ class Level:
         return [part for part in self.parts if part.kind is Kind.START_EVENT or part.instantiates]
 
     @property
+    def listeners(self) -> list[Part]:
+        """The start events of its event sub-processes."""
+        inside = [part.inside for part in self.parts if part.is_event_sub_process and part.inside is not None]
+        return [start for level in inside for start in level.of(Kind.START_EVENT)]
+
+    @property
     def implicit_starts(self) -> list[Part]:
         """Activities and gateways to which nothing leads."""
         return [part for part in self.parts if part.begins_without_incoming and not part.incoming]

@@ -9,6 +9,7 @@ from saga_coordinator.bpmn.xmltree import TL, Node
 from saga_coordinator.engine.process import EventDefinition, Expression, Kind, TimerDefinition, Trigger
 
 _CATCHES = {Kind.CATCH_EVENT, Kind.BOUNDARY_EVENT, Kind.RECEIVE_TASK, Kind.START_EVENT}
+_THROWS = {Kind.THROW_EVENT, Kind.END_EVENT}
 _REFERENCES = {
     Trigger.MESSAGE: ("messageRef", "name"),
     Trigger.SIGNAL: ("signalRef", "name"),
@@ -36,11 +37,23 @@ def read(diagram: Diagram, part: Part, context: Context) -> EventDefinition | No
         code=_code(diagram, part, node),
         timer=_timer(part, node, context),
         condition=_condition(part, node, context),
+        target=_target(diagram, part, node),
+        waits=node.flag("waitForCompletion", True),
     )
 
 
+def _target(diagram: Diagram, part: Part, node: Node) -> str | None:
+    """The activity that a compensation is for, or the event that a link leads to."""
+    if part.trigger is Trigger.LINK and part.kind is Kind.THROW_EVENT:
+        found = next(iter(targets(part)), None)
+    else:
+        found = diagram.part(node.get("activityRef")) if part.trigger is Trigger.COMPENSATE else None
+    return found.id if found is not None else None
+
+
 def _message(diagram: Diagram, part: Part, node: Node, context: Context) -> EventDefinition:
-    if not node.get("messageRef") and not context.tolerant:
+    has_operation = any(True for _ in part.extension("operation"))
+    if not node.get("messageRef") and not context.tolerant and not has_operation:
         context.findings.add(Rule.MISSING_MESSAGE, part.id, node.line, "it does not say which message")
     name = _referred_text(diagram, node, Trigger.MESSAGE) or part.id
     if part.kind is Kind.START_EVENT and part.level.owner is None:
@@ -61,13 +74,13 @@ def _start(part: Part, context: Context) -> tuple[Expression | None, Expression 
 
 
 def _correlation(diagram: Diagram, part: Part, context: Context) -> Expression | None:
-    if part.kind not in _CATCHES:
+    if part.kind not in _CATCHES | _THROWS:
         return None
     node = next(part.extension("correlation"), None)
     key = (node.get("key") or "").strip() if node is not None else ""
     if node is not None and key:
         return context.expression(key, part.id, node.line)
-    if not context.tolerant and not has_business_key(diagram.process):
+    if part.kind in _CATCHES and not context.tolerant and not has_business_key(diagram.process):
         line = node.line if node is not None else part.node.line
         message = "which instance is meant? Give it a tl:correlation key, or the process a tl:businessKey"
         context.findings.add(Rule.MISSING_CORRELATION, part.id, line, message)

@@ -24,6 +24,7 @@ from saga_coordinator.engine.process import (
 from service_kit import catalogue as kit
 
 OPERATION_TASKS = frozenset({Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.BUSINESS_RULE_TASK})
+THROWING = frozenset({Kind.THROW_EVENT, Kind.END_EVENT})
 _TARGET = re.compile(r"^(\.|[^.\s]+(\.[^.\s]+)*)?$")
 
 
@@ -79,9 +80,9 @@ def described(part: Part, context: Context) -> kit.Operation | None:
 
 
 def _operation(part: Part, known: kit.Operation | None, context: Context) -> Operation | None:
-    if part.kind not in OPERATION_TASKS:
-        return None
     node = operation_node(part)
+    if part.kind not in OPERATION_TASKS and not (part.kind in THROWING and node is not None):
+        return None
     name = (node.get("name") or "") if node is not None else ""
     if not name and not context.tolerant:
         line = node.line if node is not None else part.node.line
@@ -141,9 +142,12 @@ def _undo(part: Part, operation: Operation | None, context: Context) -> Undo | N
 
 
 def drawn_handler(part: Part) -> Part | None:
-    """The compensation activity that a compensation boundary event of the part leads to."""
+    """The compensation activity that a compensation boundary event of the part leads to, or the event sub-process
+    inside the part that compensates it."""
     drawn = (event for event in part.boundary if event.trigger is Trigger.COMPENSATE)
-    return next((handler for event in drawn for handler in event.handlers), None)
+    inside = part.inside.listeners if part.inside is not None else []
+    own = (start.level.owner for start in inside if start.trigger is Trigger.COMPENSATE)
+    return next((handler for event in drawn for handler in event.handlers), None) or next(own, None)
 
 
 def _step_class(part: Part, known: kit.Operation | None, has_undo: bool, context: Context) -> StepClass:

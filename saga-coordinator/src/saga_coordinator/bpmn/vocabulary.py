@@ -3,24 +3,24 @@
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import ACTIVITIES, Diagram, Part
 from saga_coordinator.bpmn.findings import Rule
-from saga_coordinator.bpmn.tasks import OPERATION_TASKS
+from saga_coordinator.bpmn.tasks import OPERATION_TASKS, THROWING
 from saga_coordinator.bpmn.xmltree import TL, Node
 from saga_coordinator.engine.process import Kind
 
 _CATCHING = {Kind.START_EVENT, Kind.CATCH_EVENT, Kind.BOUNDARY_EVENT}
-_THROWING = {Kind.THROW_EVENT, Kind.END_EVENT}
 PLACES: dict[str, frozenset[Kind]] = {
-    "operation": OPERATION_TASKS,
-    "retry": OPERATION_TASKS,
+    "operation": OPERATION_TASKS | THROWING,
+    "retry": OPERATION_TASKS | THROWING,
+    "items": ACTIVITIES,
     "undo": OPERATION_TASKS,
     "lock": OPERATION_TASKS | {Kind.USER_TASK},
-    "input": ACTIVITIES | _THROWING,
+    "input": ACTIVITIES | THROWING,
     "output": ACTIVITIES | _CATCHING,
-    "correlation": frozenset({Kind.RECEIVE_TASK} | _CATCHING),
+    "correlation": frozenset({Kind.RECEIVE_TASK} | _CATCHING | THROWING),
     "start": frozenset({Kind.START_EVENT}),
     "script": frozenset({Kind.SCRIPT_TASK}),
 }
-_ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script"})
+_ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script", "items"})
 
 
 def check(diagram: Diagram, context: Context) -> None:

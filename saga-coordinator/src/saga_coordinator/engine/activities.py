@@ -5,7 +5,7 @@ from typing import Any
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.process import Element, Flow, StepClass, Task, Undo, Unevaluable
-from saga_coordinator.engine.state import Step
+from saga_coordinator.engine.state import ROOT, Step
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import disarm
 
@@ -18,7 +18,12 @@ def task_of(element: Element) -> Task:
 
 
 def complete(
-    turn: Turn, step_id: int, output: Any, references: dict[str, str] | None = None, by: str | None = None
+    turn: Turn,
+    step_id: int,
+    output: Any,
+    references: dict[str, str] | None = None,
+    by: str | None = None,
+    child: str | None = None,
 ) -> None:
     """The activity's work is done: register its effect, map its output, go on.
 
@@ -32,18 +37,18 @@ def complete(
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "complete", output, references)
         return
     if step.lingers:
-        turn.emit(completion(turn, step, output, references, undo, by=by))
+        turn.emit(completion(turn, step, output, references, undo, by=by, child=child))
         disarm(turn, step_id)
         turn.leave(step_id, [])
         return
     try:
         values = turn.outputs(task_of(turn.element(step)).outputs, output, step.scope)
     except ExpressionFailed as error:
-        turn.emit(completion(turn, step, output, references, undo, by=by))
+        turn.emit(completion(turn, step, output, references, undo, by=by, child=child))
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "outputs", output)
         return
     turn.merge(step.scope, values)
-    turn.emit(completion(turn, step, output, references, undo, by=by))
+    turn.emit(completion(turn, step, output, references, undo, by=by, child=child))
     move_on(turn, step_id)
 
 
@@ -56,6 +61,7 @@ def completion(
     *,
     late: bool = False,
     by: str | None = None,
+    child: str | None = None,
 ) -> f.StepCompleted:
     """The fact that the step's activity did its work. What an undo handler does is not undone in its turn."""
     element = turn.element(step)
@@ -76,7 +82,19 @@ def completion(
         own=_own(turn, element, output, step.scope) if handler and late else {},
         late=late,
         by=by,
+        child=None if handler or undoing else child,
+        together=_together(turn, step.scope),
     )
+
+
+def _together(turn: Turn, scope: int) -> int | None:
+    """The outermost scope around the step whose effects may be undone at the same time (`tl:parallelUndo`)."""
+    for around in turn.state.path(scope):
+        element = turn.process.elements.get(turn.state.scopes[around].element)
+        body = turn.process.body if around == ROOT else element.body if element is not None else None
+        if body is not None and body.parallel_undo:
+            return around
+    return None
 
 
 def _own(turn: Turn, element: Element, output: Any, scope: int) -> dict[str, Any]:
@@ -149,10 +167,11 @@ def map_output(turn: Turn, step_id: int, output: Any) -> None:
 
 
 def move_on(turn: Turn, step_id: int) -> None:
-    """Leave along every outgoing flow whose condition holds (the default flow where none does)."""
+    """Leave along every outgoing flow whose condition holds (the default flow where none does). An item of a
+    multi-instance leaves along none: that is for the activity as a whole."""
     step = turn.state.steps[step_id]
     try:
-        flows = holding(turn, step)
+        flows = holding(turn, step) if step.item is None else []
     except Unevaluable:
         turn.emit(f.StepWaiting(step=step_id, waits_for="choice"))
         return

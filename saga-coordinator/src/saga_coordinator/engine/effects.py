@@ -29,17 +29,48 @@ class ClearTimer(msgspec.Struct, frozen=True):
 
 
 class OpenSubscription(msgspec.Struct, frozen=True):
-    """Correlate messages `name` with `key` to this instance."""
+    """Correlate messages `name` with `key` (or signals) to this instance."""
 
     subscription: int
     name: str
     key: str
+    signal: bool = False
 
 
 class CloseSubscription(msgspec.Struct, frozen=True):
     """The subscription is over."""
 
     subscription: int
+
+
+class BroadcastSignal(msgspec.Struct, frozen=True):
+    """Everybody but this instance who waits for the signal gets it."""
+
+    fact: f.SignalThrown
+
+
+class PublishMessage(msgspec.Struct, frozen=True):
+    """One who waits for the message gets it."""
+
+    fact: f.MessageThrown
+
+
+class StartChild(msgspec.Struct, frozen=True):
+    """Another process begins, as a child of this instance."""
+
+    fact: f.ChildCalled
+
+
+class TellChild(msgspec.Struct, frozen=True):
+    """A child has to do something."""
+
+    fact: f.ChildTold
+
+
+class TellParent(msgspec.Struct, frozen=True):
+    """The caller of this instance learns what became of it."""
+
+    fact: f.ParentTold
 
 
 class RequestLocks(msgspec.Struct, frozen=True):
@@ -74,6 +105,11 @@ Effect = (
     | ClearTimer
     | OpenSubscription
     | CloseSubscription
+    | BroadcastSignal
+    | PublishMessage
+    | StartChild
+    | TellChild
+    | TellParent
     | RequestLocks
     | ConfirmLocks
     | ReleaseLocks
@@ -90,10 +126,20 @@ def effects(fact: f.Fact) -> Effect | None:
             return SetTimer(timer, due)
         case f.TimerCleared(timer=timer):
             return ClearTimer(timer)
-        case f.Subscribed(subscription=subscription, name=name, key=key):
-            return OpenSubscription(subscription, name, key)
+        case f.Subscribed(subscription=subscription, name=name, key=key, signal=signal):
+            return OpenSubscription(subscription, name, key, signal)
         case f.Unsubscribed(subscription=subscription):
             return CloseSubscription(subscription)
+        case f.SignalThrown():
+            return BroadcastSignal(fact)
+        case f.MessageThrown():
+            return PublishMessage(fact)
+        case f.ChildCalled():
+            return StartChild(fact)
+        case f.ChildTold():
+            return TellChild(fact)
+        case f.ParentTold():
+            return TellParent(fact)
         case f.LocksRequested(step=step, names=names):
             return RequestLocks(step, names)
         case f.LocksTaken(step=step):

@@ -29,6 +29,8 @@ class InstanceStarted(_Fact, frozen=True, kw_only=True, tag="instance-started"):
     by: str | None = None
     digest: str | None = None
     traceparent: str | None = None
+    parent: str | None = None
+    parent_step: int = 0
 
 
 class StatusChanged(_Fact, frozen=True, kw_only=True, tag="status-changed"):
@@ -49,12 +51,15 @@ class VariablesMerged(_Fact, frozen=True, kw_only=True, tag="variables-merged"):
 
 
 class Entered(_Fact, frozen=True, kw_only=True, tag="entered"):
-    """A token arrived at flow node `element` of `scope` (by flow `via`); it is step `step` until it leaves."""
+    """A token arrived at flow node `element` of `scope` (by flow `via`); it is step `step` until it leaves. `body`: it
+    is the activity as a whole, whose items enter for themselves (`item`, from 1)."""
 
     step: int
     element: str
     scope: int
     via: str | None = None
+    item: int | None = None
+    body: bool = False
 
 
 class Left(_Fact, frozen=True, kw_only=True, tag="left"):
@@ -84,13 +89,14 @@ class Interrupted(_Fact, frozen=True, kw_only=True, tag="interrupted"):
 
 
 class ScopeOpened(_Fact, frozen=True, kw_only=True, tag="scope-opened"):
-    """The inside of `step` (a sub-process, or an undo handler's snapshot) began."""
+    """The inside of `step` (a sub-process, or an undo handler's snapshot) began. `item`: it is for one item."""
 
     scope: int
     parent: int
     step: int
     element: str
     variables: dict[str, Any] = {}
+    item: int | None = None
 
 
 class ScopeClosing(_Fact, frozen=True, kw_only=True, tag="scope-closing"):
@@ -104,6 +110,47 @@ class ScopeClosed(_Fact, frozen=True, kw_only=True, tag="scope-closed"):
 
     scope: int
     completed: bool = True
+
+
+class ListenerOpened(_Fact, frozen=True, kw_only=True, tag="listener-opened"):
+    """The event sub-process that begins with `element` waits for its event, as step `step` of `scope`."""
+
+    step: int
+    element: str
+    scope: int
+
+
+class ListenerClosed(_Fact, frozen=True, kw_only=True, tag="listener-closed"):
+    """The event sub-process waits no more."""
+
+    step: int
+
+
+class TransactionCancelled(_Fact, frozen=True, kw_only=True, tag="transaction-cancelled"):
+    """Everything inside is undone now; `by` is the cancel end event."""
+
+    scope: int
+    by: str
+
+
+# -- multi-instances and loops
+
+
+class RoundsPlanned(_Fact, frozen=True, kw_only=True, tag="rounds-planned"):
+    """What is to be done several times in `scope`: `total` items (None: a loop), one for each of `values` if there is
+    a collection."""
+
+    scope: int
+    total: int | None = None
+    values: list[Any] | None = None
+
+
+class RoundDone(_Fact, frozen=True, kw_only=True, tag="round-done"):
+    """An item of `scope` is done; `result` goes into the list of results if there is one."""
+
+    scope: int
+    item: int
+    result: Any = None
 
 
 # -- commands and their outcomes
@@ -163,7 +210,9 @@ class PlannedUndo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     """An activity did its work. `order` counts completions in this instance; `undo` is what undoes it (None:
     nothing to undo, or a drawn `handler` does). `irreversible`: it left an effect that nothing undoes. `late`: found
-    after the step had been interrupted or recorded absent; a drawn handler then sees its variables in `own`."""
+    after the step had been interrupted or recorded absent; a drawn handler then sees its variables in `own`. `body`:
+    all items are done; `child`: an instance that has the effects; `together`: a scope whose effects may be undone at
+    the same time."""
 
     step: int
     element: str
@@ -178,6 +227,9 @@ class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     own: dict[str, Any] = {}
     late: bool = False
     by: str | None = None
+    body: bool = False
+    child: str | None = None
+    together: int | None = None
 
 
 class StepRejected(_Fact, frozen=True, kw_only=True, tag="step-rejected"):
@@ -273,13 +325,15 @@ class TimerCleared(_Fact, frozen=True, kw_only=True, tag="timer-cleared"):
 
 
 class Subscribed(_Fact, frozen=True, kw_only=True, tag="subscribed"):
-    """Waits for a message `name` with correlation `key`; `element` is the event element that it fires."""
+    """Waits for a message `name` with correlation `key` (or, `signal`, for a signal); `element` is the event element
+    that it fires."""
 
     subscription: int
     step: int
     name: str
     key: str
     element: str
+    signal: bool = False
 
 
 class Unsubscribed(_Fact, frozen=True, kw_only=True, tag="unsubscribed"):
@@ -287,6 +341,44 @@ class Unsubscribed(_Fact, frozen=True, kw_only=True, tag="unsubscribed"):
 
     subscription: int
     fired: bool = False
+
+
+class ConditionWatched(_Fact, frozen=True, kw_only=True, tag="condition-watched"):
+    """Waits for the condition of event `element` to become true."""
+
+    condition: int
+    step: int
+    element: str
+
+
+class ConditionChanged(_Fact, frozen=True, kw_only=True, tag="condition-changed"):
+    """The condition is true (`held`) or false now."""
+
+    condition: int
+    held: bool
+
+
+class ConditionDropped(_Fact, frozen=True, kw_only=True, tag="condition-dropped"):
+    """The condition came true or is not awaited any more."""
+
+    condition: int
+
+
+class SignalThrown(_Fact, frozen=True, kw_only=True, tag="signal-thrown"):
+    """Everybody who waits for the signal gets it. Whoever waits in this instance has it already."""
+
+    step: int
+    name: str
+    payload: Any = None
+
+
+class MessageThrown(_Fact, frozen=True, kw_only=True, tag="message-thrown"):
+    """A message for whoever waits for `name` with `key`, once."""
+
+    step: int
+    name: str
+    key: str = ""
+    payload: Any = None
 
 
 # -- semantic locks
@@ -332,6 +424,15 @@ class ErrorThrown(_Fact, frozen=True, kw_only=True, tag="error-thrown"):
     caught_by: str | None = None
 
 
+class EscalationThrown(_Fact, frozen=True, kw_only=True, tag="escalation-thrown"):
+    """An escalation left `step`; `caught_by` is the event element that takes it, None: nobody here."""
+
+    step: int
+    code: str
+    payload: Any = None
+    caught_by: str | None = None
+
+
 class IncidentRaised(_Fact, frozen=True, kw_only=True, tag="incident-raised"):
     """The step waits for a person. `code` is stable, `resume` says where a retry goes on."""
 
@@ -364,11 +465,12 @@ class OperatorActed(_Fact, frozen=True, kw_only=True, tag="operator-acted"):
 
 class InstanceStopping(_Fact, frozen=True, kw_only=True, tag="instance-stopping"):
     """Nothing new starts any more. When every command's outcome is known and (if `undo`) every effect is undone, the
-    instance takes the final status `then`."""
+    instance takes the final status `then`. `code`: a child ends with this error, which its caller has to catch."""
 
     then: str
     undo: bool = True
     reason: str = ""
+    code: str | None = None
 
 
 class CompensationStarted(_Fact, frozen=True, kw_only=True, tag="compensation-started"):
@@ -408,6 +510,42 @@ class CompensationEnded(_Fact, frozen=True, kw_only=True, tag="compensation-ende
     compensation: int
 
 
+# -- call activities
+
+
+class ChildCalled(_Fact, frozen=True, kw_only=True, tag="child-called"):
+    """Step `step` runs process `process` as instance `child`, with these variables. `call` counts the tries."""
+
+    step: int
+    child: str
+    process: str
+    call: int = 1
+    variables: dict[str, Any] = {}
+
+
+class ChildTold(_Fact, frozen=True, kw_only=True, tag="child-told"):
+    """The child has to do something: `what` is stop (no undo) or undo."""
+
+    step: int
+    child: str
+    what: str
+
+
+class ParentTold(_Fact, frozen=True, kw_only=True, tag="parent-told"):
+    """The instance that called this one learns what became of it: `outcome` is completed, failed (with `code`),
+    cancelled, compensated, or (goes on) escalated. `effects`: something is left that would have to be undone."""
+
+    number: int
+    parent: str
+    step: int
+    outcome: str
+    code: str | None = None
+    message: str = ""
+    output: Any = None
+    effects: bool = False
+    pivoted: bool = False
+
+
 Fact = (
     InstanceStarted
     | InstanceStopping
@@ -421,6 +559,11 @@ Fact = (
     | ScopeOpened
     | ScopeClosing
     | ScopeClosed
+    | ListenerOpened
+    | ListenerClosed
+    | TransactionCancelled
+    | RoundsPlanned
+    | RoundDone
     | CommandIssued
     | StepAccepted
     | StepCompleted
@@ -436,11 +579,17 @@ Fact = (
     | TimerCleared
     | Subscribed
     | Unsubscribed
+    | ConditionWatched
+    | ConditionChanged
+    | ConditionDropped
+    | SignalThrown
+    | MessageThrown
     | LocksRequested
     | LocksBusy
     | LocksTaken
     | LocksReleased
     | ErrorThrown
+    | EscalationThrown
     | IncidentRaised
     | IncidentResolved
     | OperatorActed
@@ -448,4 +597,7 @@ Fact = (
     | UndoStarted
     | Undone
     | CompensationEnded
+    | ChildCalled
+    | ChildTold
+    | ParentTold
 )

@@ -17,7 +17,7 @@ class _Input(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_
 
 class Start(_Input, frozen=True, kw_only=True, tag="start"):
     """Begin. `element` is the start event (None: the only none start event); `payload` is an event's data,
-    `traceparent` the W3C trace that the instance goes on with."""
+    `traceparent` the W3C trace that the instance goes on with, `parent` the instance whose step calls this one."""
 
     process: str
     version: int
@@ -28,6 +28,8 @@ class Start(_Input, frozen=True, kw_only=True, tag="start"):
     by: str | None = None
     digest: str | None = None
     traceparent: str | None = None
+    parent: str | None = None
+    parent_step: int = 0
 
 
 class CompletedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="completed"):
@@ -99,6 +101,34 @@ class MessageArrived(_Input, frozen=True, kw_only=True, tag="message-arrived"):
     payload: Any = None
 
 
+class SignalArrived(_Input, frozen=True, kw_only=True, tag="signal-arrived"):
+    """A signal was thrown somewhere that the subscription `subscription` of this instance is for."""
+
+    subscription: int
+    name: str
+    payload: Any = None
+
+
+class ChildReported(_Input, frozen=True, kw_only=True, tag="child-reported"):
+    """The instance `child` that `step` called tells what became of it: completed, failed, cancelled, compensated,
+    escalated (and goes on), or refused (it could not begin). `effects`: something is left that can be undone."""
+
+    step: int
+    child: str
+    outcome: str
+    code: str | None = None
+    message: str = ""
+    output: Any = None
+    effects: bool = False
+    pivoted: bool = False
+
+
+class ParentAsked(_Input, frozen=True, kw_only=True, tag="parent-asked"):
+    """The caller of this instance wants it to stop (as it is) or to undo everything: `what` is stop or undo."""
+
+    what: str
+
+
 class CompleteStep(_Input, frozen=True, kw_only=True, tag="complete-step"):
     """Somebody finished an open step by hand (a user task, or an accepted step whose result arrived otherwise)."""
 
@@ -123,6 +153,39 @@ class Cancel(_Input, frozen=True, kw_only=True, tag="cancel"):
     """Operator: stop the instance; `undo` says whether completed steps are undone first."""
 
     undo: bool = True
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class SetVariables(_Input, frozen=True, kw_only=True, tag="set-variables"):
+    """Operator: these variables have new values, in the scope of the open step `step` (None: of the process)."""
+
+    values: dict[str, Any]
+    step: int | None = None
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class Throw(_Input, frozen=True, kw_only=True, tag="throw"):
+    """Somebody who works on the open step says that it cannot be done (`error`, with a BPMN error's code), or that
+    others have to know (an escalation)."""
+
+    step: int
+    code: str
+    error: bool = True
+    message: str = ""
+    payload: Any = None
+    by: str | None = None
+
+
+class FireEvent(_Input, frozen=True, kw_only=True, tag="fire-event"):
+    """Operator: the event `element`, for which the open step waits (or on whose border it is), happens now."""
+
+    step: int
+    element: str
+    payload: Any = None
     by: str | None = None
     reason: str | None = None
     expected_seq: int | None = None
@@ -165,6 +228,12 @@ Input = (
     | Reply
     | TimerDue
     | MessageArrived
+    | SignalArrived
+    | ChildReported
+    | ParentAsked
+    | SetVariables
+    | Throw
+    | FireEvent
     | CompleteStep
     | Retry
     | Cancel

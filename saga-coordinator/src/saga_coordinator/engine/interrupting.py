@@ -7,6 +7,7 @@ outcome is known and its effect is registered for undo (DESIGN 7).
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import found_late, undo_of
 from saga_coordinator.engine.commands import probe
+from saga_coordinator.engine.listening import close_listeners
 from saga_coordinator.engine.locking import release
 from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.engine.turn import Turn
@@ -22,6 +23,9 @@ def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
     step = turn.state.steps[step_id]
     if step.inside is not None and step.inside in turn.state.scopes:
         _interrupt_inside(turn, step, step.inside, by)
+    elif step.phase is Phase.CALLING and step.child is not None:
+        turn.emit(f.Interrupted(step=step_id, by=by, lingers=True))
+        turn.emit(f.ChildTold(step=step_id, child=step.child, what="stop"))
     elif _outcome_is_open(step):
         _linger(turn, step, by)
     else:
@@ -34,20 +38,29 @@ def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
 def interrupt_scope(turn: Turn, scope_id: int, by: str | None = None) -> None:
     """End every step in the scope, oldest first; tokens on their way are withdrawn. Undos that are at work go on."""
     turn.withdraw(scope_id)
+    close_listeners(turn, scope_id)
     for step_id in list(turn.state.scopes[scope_id].steps):
         step = turn.state.steps.get(step_id)
         if step is not None and step.undoes is None:
             interrupt(turn, step_id, by)
+    if turn.state.scopes[scope_id].rounds is not None:
+        for item in turn.items(scope_id):
+            _close(turn, item, by)
+
+
+def _close(turn: Turn, scope_id: int, by: str | None) -> bool:
+    """End everything inside; whether nothing lingers there."""
+    interrupt_scope(turn, scope_id, by)
+    over = turn.state.scopes[scope_id].empty
+    turn.emit(f.ScopeClosed(scope=scope_id, completed=False) if over else f.ScopeClosing(scope=scope_id))
+    return over
 
 
 def _interrupt_inside(turn: Turn, step: Step, inside: int, by: str | None) -> None:
-    interrupt_scope(turn, inside, by)
-    if turn.state.scopes[inside].steps:
-        turn.emit(f.ScopeClosing(scope=inside))
-        turn.emit(f.Interrupted(step=step.id, by=by, lingers=True))
-    else:
-        turn.emit(f.ScopeClosed(scope=inside, completed=False))
+    if _close(turn, inside, by):
         _drop(turn, step, by)
+    else:
+        turn.emit(f.Interrupted(step=step.id, by=by, lingers=True))
 
 
 def _outcome_is_open(step: Step) -> bool:

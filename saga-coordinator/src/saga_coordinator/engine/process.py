@@ -97,7 +97,9 @@ class TimerDefinition(msgspec.Struct, frozen=True):
 
 class EventDefinition(msgspec.Struct, frozen=True):
     """What an event waits for or throws. `name` is the message, signal or link name (the event's id where it has
-    none); `code` the error or escalation code, None on a catching event that takes any."""
+    none); `code` the error or escalation code, None on a catching event that takes any; `target` the activity that a
+    compensation throw is for (None: all of its scope), or the catching end of a link; `waits`: the compensation throw
+    goes on when everything is undone."""
 
     trigger: Trigger
     name: str = ""
@@ -105,6 +107,8 @@ class EventDefinition(msgspec.Struct, frozen=True):
     correlation: Expression | None = None
     timer: TimerDefinition | None = None
     condition: Expression | None = None
+    target: str | None = None
+    waits: bool = True
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -148,6 +152,34 @@ class Lock(msgspec.Struct, frozen=True):
     patience: int = 3_600_000
 
 
+class Iteration(StrEnum):
+    """The ways to do an activity several times."""
+
+    PARALLEL = "parallel"
+    SEQUENTIAL = "sequential"
+    LOOP = "loop"
+
+
+class Loop(msgspec.Struct, frozen=True, kw_only=True):
+    """A multi-instance or standard loop marker (BPMN 2.0, 10.3.8, 13.3.6 and 13.3.7).
+
+    A multi-instance has as many items as `cardinality` says, or as the list `collection` has; each sees its element as
+    the variable `item`. `done` ends it early. With `result`, the value of `output` on each item's variables is put
+    into a list of that name. A standard loop goes on while `condition` holds, at most `most` times.
+    """
+
+    iteration: Iteration
+    cardinality: Expression | None = None
+    collection: Expression | None = None
+    item: str = ""
+    done: Expression | None = None
+    result: str = ""
+    output: Expression | None = None
+    condition: Expression | None = None
+    tests_before: bool = False
+    most: int | None = None
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Execution details of an activity."""
 
@@ -177,8 +209,10 @@ class Flow(msgspec.Struct, frozen=True):
 
 class Element(msgspec.Struct, frozen=True, kw_only=True):
     """A flow node. `parent` is the id of the sub-process (or the process) that contains it; `boundary` are the
-    boundary events attached to it in file order; `handler` is the drawn compensation handler associated with it;
-    `body` is the inside of a sub-process."""
+    boundary events attached to it in file order; `handler` is the drawn compensation handler associated with it (the
+    one inside it, where an event sub-process compensates it); `body` is the inside of a sub-process, `loop` says that
+    the activity is done several times, `called` which process a call activity runs. `upstream` of an inclusive join:
+    for each incoming flow, the flow nodes from which a token can still come along it without passing the gateway."""
 
     id: str
     kind: Kind
@@ -195,14 +229,21 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     handler: str | None = None
     is_for_compensation: bool = False
     instantiate: bool = False
+    by_event: bool = False
     body: "Body | None" = None
+    loop: Loop | None = None
+    called: str | None = None
+    upstream: tuple[frozenset[str], ...] = ()
 
 
 class Body(msgspec.Struct, frozen=True):
-    """The flow nodes directly inside a process or sub-process, by id, in file order."""
+    """The flow nodes directly inside a process or sub-process, by id, in file order. `listeners` are the start events
+    of its event sub-processes (without those that compensate)."""
 
     elements: tuple[str, ...] = ()
     starts: tuple[str, ...] = ()
+    listeners: tuple[str, ...] = ()
+    parallel_undo: bool = False
 
 
 class BusinessKey(msgspec.Struct, frozen=True):
@@ -231,7 +272,6 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     flows: dict[str, Flow] = {}
     body: Body = Body()
     business_key: BusinessKey = BusinessKey()
-    parallel_undo: bool = False
     secrets: tuple[str, ...] = ()
     secret_fields: dict[str, SecretFields] = {}
 

@@ -5,46 +5,77 @@ running --stop--> nothing new starts; commands that are out are probed
         --walk over--> effects that turned up meanwhile are walked too, then the final status
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.activities import move_on
+from saga_coordinator.engine.children import tell_end
 from saga_coordinator.engine.commands import execute
 from saga_coordinator.engine.incidents import CANNOT_UNDO, raise_incident
 from saga_coordinator.engine.interrupting import interrupt_scope
+from saga_coordinator.engine.listening import close_listeners
 from saga_coordinator.engine.locking import release, release_all
 from saga_coordinator.engine.process import Operation
-from saga_coordinator.engine.state import ROOT, Compensation, InstanceState
+from saga_coordinator.engine.state import ROOT, Compensation, Effect, InstanceState
 from saga_coordinator.engine.turn import Turn
 
 
-def stop(turn: Turn, then: str, *, undo: bool, reason: str = "") -> None:
-    """End everything that is open, and head for the final status `then`."""
-    turn.emit(f.InstanceStopping(then=then, undo=undo, reason=reason))
+def stop(turn: Turn, then: str, *, undo: bool, reason: str = "", code: str | None = None) -> None:
+    """End everything that is open, and head for the final status `then` (`code`: with this error for the caller)."""
+    turn.emit(f.InstanceStopping(then=then, undo=undo, reason=reason, code=code))
     interrupt_scope(turn, ROOT)
 
 
 def orders_to_undo(state: InstanceState) -> list[int]:
     """Completion orders of the effects that recovery undoes, newest first. What is inside a completed sub-process
     with a handler of its own is that handler's business."""
+    left = [effect for effect in state.log.values() if not effect.undone and not effect.only_holds]
+    return newest_first(state, left)
+
+
+def newest_first(state: InstanceState, effects: Iterable[Effect]) -> list[int]:
+    """The completion orders of these effects, newest first, without those that are inside a completed sub-process with
+    a handler of its own."""
     covered = {e.inside for e in state.log.values() if e.inside is not None and e.handler is not None}
-    return sorted(
-        (e.order for e in state.log.values() if not e.undone and not covered.intersection(e.path)), reverse=True
-    )
+    return sorted((e.order for e in effects if not covered.intersection(e.path)), reverse=True)
 
 
 def proceed(turn: Turn) -> bool:
     """Start the next undo of every walk that has none at work; True if anything happened."""
     moved = False
-    for walk in list(turn.state.compensations.values()):
-        if walk.active is not None:
-            continue
-        moved = True
-        if walk.orders:
-            _undo_next(turn, walk)
-        else:
-            turn.emit(f.CompensationEnded(compensation=walk.id))
-            turn.check(ROOT)
+    for known in list(turn.state.compensations.values()):
+        walk: Compensation | None = known
+        while walk is not None and (order := _next(turn.state, walk)) is not None:
+            moved = True
+            _undo(turn, order)
+            walk = turn.state.compensations.get(known.id)
+        if walk is not None and not walk.orders:
+            moved = True
+            _end_walk(turn, walk)
     return moved
+
+
+def _next(state: InstanceState, walk: Compensation) -> int | None:
+    """What is to be undone next: one at a time, except beside others of a scope that wants them together."""
+    at_work = set(walk.active.values())
+    order = next((order for order in walk.orders if order not in at_work), None)
+    if order is None or not at_work:
+        return order
+    together = {state.log[other].together for other in (*at_work, order)}
+    return order if len(together) == 1 and together != {None} else None
+
+
+def _end_walk(turn: Turn, walk: Compensation) -> None:
+    """Whoever asked for it goes on: a compensation event, or a transaction that was cancelled."""
+    turn.emit(f.CompensationEnded(compensation=walk.id))
+    step = turn.state.steps.get(walk.step) if walk.step is not None else None
+    if step is None:
+        turn.check(ROOT)
+    elif step.inside is not None:
+        turn.check(step.inside)
+    elif not step.lingers:
+        move_on(turn, step.id)
 
 
 def conclude(turn: Turn) -> bool:
@@ -63,16 +94,22 @@ def conclude(turn: Turn) -> bool:
 
 def end(turn: Turn, status: str) -> None:
     """The instance takes its final status and gives up what it held."""
+    close_listeners(turn, ROOT)
     turn.emit(f.StatusChanged(status=status))
     release_all(turn)
+    tell_end(turn)
 
 
-def start_walk(turn: Turn, orders: list[int], reason: str = "") -> None:
-    """Undo these effects, in this order."""
+def start_walk(turn: Turn, orders: list[int], reason: str = "", step: int | None = None) -> None:
+    """Undo these effects, in this order; `step` waits for it."""
     stopping = turn.state.stopping
     turn.emit(
         f.CompensationStarted(
-            compensation=turn.new_id(), orders=orders, then=stopping.then if stopping else None, reason=reason
+            compensation=turn.new_id(),
+            orders=orders,
+            then=stopping.then if stopping and step is None else None,
+            step=step,
+            reason=reason,
         )
     )
 
@@ -83,6 +120,9 @@ def perform(turn: Turn, step_id: int) -> None:
     effect = turn.state.log[step.undo_of]
     if effect.handler is not None:
         _run_handler(turn, step_id, effect.handler, effect.snapshot)
+    elif effect.child is not None:
+        turn.emit(f.StepWaiting(step=step_id, waits_for="child"))
+        turn.emit(f.ChildTold(step=step_id, child=effect.child, what="undo"))
     elif effect.undo is None:
         message = f"nothing is declared that undoes {effect.element}"
         raise_incident(turn, step_id, CANNOT_UNDO, message, "undo")
@@ -106,8 +146,8 @@ def undone(turn: Turn, step_id: int) -> None:
     turn.check(ROOT)
 
 
-def _undo_next(turn: Turn, walk: Compensation) -> None:
-    effect = turn.state.log[walk.orders[0]]
+def _undo(turn: Turn, order: int) -> None:
+    effect = turn.state.log[order]
     step_id = turn.new_id()
     turn.emit(
         f.UndoStarted(step=step_id, order=effect.order, element=effect.element, scope=ROOT, handler=effect.handler)

@@ -6,9 +6,10 @@ from saga_coordinator.engine import commands
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import complete, map_output, move_on, task_of
-from saga_coordinator.engine.elements import enter
+from saga_coordinator.engine.elements import enter, inclusive_gateway, multi_instance
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.incidents import UNKNOWN_OUTCOME
+from saga_coordinator.engine.listening import listen
 from saga_coordinator.engine.outcomes import adopt, applied
 from saga_coordinator.engine.recovery import perform
 from saga_coordinator.engine.state import Step
@@ -78,6 +79,18 @@ def _undo(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) ->
     perform(turn, step.id)
 
 
+def _split(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    inclusive_gateway.split(turn, step.id)
+
+
+def _listen(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    listen(turn, step.id)
+
+
+def _round(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    multi_instance.count_again(turn, step.id)
+
+
 RESUME: dict[str, Resume] = {
     "enter": _enter,
     "again": _again,
@@ -87,4 +100,7 @@ RESUME: dict[str, Resume] = {
     "route": _route,
     "undo": _undo,
     "lock": _lock,
+    "split": _split,
+    "listen": _listen,
+    "round": _round,
 }

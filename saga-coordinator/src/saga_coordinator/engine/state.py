@@ -26,11 +26,12 @@ class Phase(StrEnum):
     PROBE_WAIT = "probe-wait"
     WAITING = "waiting"
     INSIDE = "inside"
+    CALLING = "calling"
     INCIDENT = "incident"
 
 
 COMMAND_OUT = frozenset({Phase.EXECUTING, Phase.PROBING})
-BUSY = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.BACKOFF, Phase.ENTERED})
+BUSY = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.BACKOFF, Phase.ENTERED, Phase.CALLING})
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -39,7 +40,9 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `command` is the last execute command, `probe` the last probe; `lingers`: interrupted, waiting for its outcome;
     `unsure`: the last attempt of which nobody could tell whether it was applied; `inside`: the scope that it opened;
     `completed`: its work is done and only leaving is left; `held`: effects of earlier attempts that turned up while a
-    later one is under way.
+    later one is under way; `item`: which item of a multi-instance or round of a loop it is, from 1; `listens`: it is no
+    token but the start event of an event sub-process that waits; `child`: the instance that a call activity runs, or
+    that an undo undoes.
     """
 
     id: int
@@ -63,7 +66,12 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     completed: bool = False
     timers: tuple[int, ...] = ()
     subscriptions: tuple[int, ...] = ()
+    conditions: tuple[int, ...] = ()
     held: tuple[f.LateEffectHeld, ...] = ()
+    item: int | None = None
+    listens: bool = False
+    child: str | None = None
+    calls: int = 0
 
     @property
     def sent(self) -> f.CommandIssued:
@@ -92,18 +100,44 @@ class Timer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Subscription(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A message that is awaited."""
+    """A message (or, `signal`, a signal) that is awaited."""
 
     id: int
     step: int
     name: str
     key: str
     element: str
+    signal: bool = False
+
+
+class Condition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A condition that is watched. `held`: it was true when it was last looked at, so it has to become false before
+    it can fire (again)."""
+
+    id: int
+    step: int
+    element: str
+    held: bool = False
+
+
+class Rounds(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How far a multi-instance or loop is: `total` items (None: nobody knows yet), of which `begun` have begun and
+    `done` are done; `open` is how many scopes of items there are. `values` are the elements of its collection,
+    `results` what finished items gave, by item."""
+
+    total: int | None = None
+    begun: int = 0
+    done: int = 0
+    open: int = 0
+    values: tuple[Any, ...] | None = None
+    results: dict[int, Any] = {}
 
 
 class Scope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The inside of the process or of a sub-process. `steps` are its open steps in order of entering; `closing`: it
-    was interrupted and only lingering steps are left."""
+    """The inside of the process or of a sub-process. `steps` are its open steps in order of entering, `listeners` its
+    event sub-processes that wait; `closing`: it was interrupted and only lingering steps are left; `cancelled`: the
+    transaction is undone, then left by its cancel event (`by`: the end event that said so). `rounds`: it is the inside
+    of a multi-instance or loop, and holds the scopes of the items, which have their number in `item`."""
 
     id: int
     parent: int = 0
@@ -111,12 +145,23 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     element: str = ""
     variables: dict[str, Any] = {}
     steps: dict[int, None] = {}
+    listeners: dict[int, None] = {}
     closing: bool = False
+    cancelled: bool = False
+    by: str | None = None
+    rounds: Rounds | None = None
+    item: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is at work inside."""
+        return not self.steps and not (self.rounds is not None and self.rounds.open)
 
 
 class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A completed step that can be (or would have to be) undone. `path`: the scopes it stands in, outermost first;
-    `snapshot`: the variables a drawn handler sees; `inside`: the scope of a completed sub-process."""
+    """A completed step that can be (or would have to be) undone, or a completed sub-process (multi-instance) that has
+    such steps `inside` its scope. `path`: the scopes it stands in, outermost first, without those of items; `snapshot`:
+    the variables a drawn handler sees; `child`: the instance that a call activity ran."""
 
     order: int
     step: int
@@ -129,16 +174,24 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     snapshot: dict[str, Any] = {}
     irreversible: bool = False
     undone: bool = False
+    child: str | None = None
+    together: int | None = None
+
+    @property
+    def only_holds(self) -> bool:
+        """Whether it is nothing to undo by itself, but has inside what is."""
+        return self.undo is None and self.handler is None and not self.irreversible and self.child is None
 
 
 class Compensation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Effects being undone one after another: `orders` are still to do, `active` is the undo step at work."""
+    """Effects being undone one after another (or, in a scope that says so, together): `orders` are still to do,
+    `active` are the undo steps at work, with what they undo."""
 
     id: int
     orders: tuple[int, ...] = ()
     then: str | None = None
     step: int | None = None
-    active: int | None = None
+    active: dict[int, int] = {}
 
 
 class LockRequest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -172,12 +225,17 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
     business_key: str | None = None
     digest: str | None = None
     traceparent: str | None = None
+    parent: str | None = None
+    parent_step: int = 0
+    told: int = 0
     pivoted: bool = False
+    suspended: bool = False
     stopping: f.InstanceStopping | None = None
     scopes: dict[int, Scope] = {}
     steps: dict[int, Step] = {}
     timers: dict[int, Timer] = {}
     subscriptions: dict[int, Subscription] = {}
+    conditions: dict[int, Condition] = {}
     log: dict[int, Effect] = {}
     compensations: dict[int, Compensation] = {}
     absents: dict[str, Absent] = {}
@@ -203,12 +261,17 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             business_key=self.business_key,
             digest=self.digest,
             traceparent=self.traceparent,
+            parent=self.parent,
+            parent_step=self.parent_step,
+            told=self.told,
             pivoted=self.pivoted,
+            suspended=self.suspended,
             stopping=self.stopping,
             scopes=self.scopes.copy(),
             steps=self.steps.copy(),
             timers=self.timers.copy(),
             subscriptions=self.subscriptions.copy(),
+            conditions=self.conditions.copy(),
             log=self.log.copy(),
             compensations=self.compensations.copy(),
             absents=self.absents.copy(),
@@ -217,12 +280,19 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
         )
 
     def path(self, scope: int) -> tuple[int, ...]:
-        """The scope and those around it, outermost first."""
+        """The scope and those around it, outermost first; those of items are left out."""
         chain: list[int] = []
         while scope:
-            chain.append(scope)
-            scope = self.scopes[scope].parent
+            known = self.scopes[scope]
+            if known.item is None:
+                chain.append(scope)
+            scope = known.parent
         return tuple(reversed(chain))
+
+    def owner(self, scope: int) -> Step | None:
+        """The step that the scope is the inside of; None for the process itself."""
+        known = self.scopes.get(scope)
+        return self.steps.get(known.step) if known is not None and scope != ROOT else None
 
     def variables(self, scope: int) -> dict[str, Any]:
         """The variables visible in `scope`: its own before those around it. Not to be changed."""

@@ -5,7 +5,7 @@ first in, first out; outgoing flows in file order.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.evolve import apply
 from saga_coordinator.engine.paths import put
 from saga_coordinator.engine.process import Element, Expression, FieldMapping, Process, Unevaluable
-from saga_coordinator.engine.state import ROOT, InstanceState, Step
+from saga_coordinator.engine.state import InstanceState, Step
 
 MOST_MOVES = 20_000
 
@@ -24,11 +24,13 @@ class ExpressionFailed(Exception):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token on its way to `element` inside `scope`, or (None) the question whether the scope is finished."""
+    """A token on its way to `element` inside `scope` (or to one `item` of it), or (None) the question whether the
+    scope is finished."""
 
     scope: int
     element: str | None
     via: str | None = None
+    item: int | None = None
 
 
 class Turn:
@@ -58,15 +60,24 @@ class Turn:
         """The flow node that the step is at."""
         return self.process.elements[step.element]
 
+    def boundary(self, step: Step) -> tuple[str, ...]:
+        """The boundary events of the step's activity; those of a multi-instance belong to it as a whole."""
+        return () if step.item is not None or step.undoes is not None else self.element(step).boundary
+
+    def around(self, step: Step) -> Iterator[Step]:
+        """The step, and the steps of the sub-processes (and multi-instances) around it, innermost first."""
+        current: Step | None = step
+        while current is not None:
+            yield current
+            current = self.state.owner(current.scope)
+
     def is_undoing(self, step: Step) -> bool:
         """Whether the step is an undo, or stands inside a drawn undo handler."""
-        while step.undoes is None:
-            scope = self.state.scopes.get(step.scope)
-            owner = self.state.steps.get(scope.step) if scope is not None and scope.id != ROOT else None
-            if owner is None:
-                return False
-            step = owner
-        return True
+        return any(around.undoes is not None for around in self.around(step))
+
+    def items(self, scope: int) -> list[int]:
+        """The scopes of the items that are at work in the scope of a multi-instance."""
+        return [inner.id for inner in self.state.scopes.values() if inner.parent == scope and inner.item is not None]
 
     # -- tokens
 
@@ -75,10 +86,10 @@ class Turn:
         for flow in flows:
             self.start(self.process.flows[flow].target, scope, flow)
 
-    def start(self, element: str, scope: int, via: str | None = None) -> None:
+    def start(self, element: str, scope: int, via: str | None = None, item: int | None = None) -> None:
         """Put a token at the door of a flow node."""
         self._under_way[scope] = self._under_way.get(scope, 0) + 1
-        self._agenda.append(Token(scope, element, via))
+        self._agenda.append(Token(scope, element, via, item))
 
     def leave(self, step: int, flows: list[str]) -> None:
         """The step is over; its tokens go out along `flows`."""
@@ -90,7 +101,7 @@ class Turn:
     def check(self, scope: int) -> None:
         """If nothing is left in the scope, ask (in turn) whether it is finished."""
         known = self.state.scopes.get(scope)
-        if known is not None and not known.steps and not self._under_way.get(scope):
+        if known is not None and known.empty and not self._under_way.get(scope):
             self._agenda.append(Token(scope, None))
 
     def withdraw(self, scope: int) -> None:
@@ -108,12 +119,16 @@ class Turn:
             self._under_way[token.scope] -= 1
             self.moves += 1
             step = self.new_id()
-            self.emit(f.Entered(step=step, element=token.element, scope=token.scope, via=token.via))
+            body = token.item is None and self.process.elements[token.element].loop is not None
+            entered = f.Entered(
+                step=step, element=token.element, scope=token.scope, via=token.via, item=token.item, body=body
+            )
+            self.emit(entered)
             enter(self, step)
 
     def _ask(self, scope: int, finish: Callable[["Turn", int], None]) -> None:
         known = self.state.scopes.get(scope)
-        if known is not None and not known.steps and not self._under_way.get(scope):
+        if known is not None and known.empty and not self._under_way.get(scope):
             finish(self, scope)
 
     # -- expressions

@@ -1,6 +1,7 @@
-"""Arming and disarming: timers and message subscriptions that fire an event element.
+"""Arming and disarming: timers, messages, signals and conditions that fire an event element.
 
-Used by boundary events (armed while their host is open), catch events, receive tasks and event-based gateways.
+Used by boundary events (armed while their host is open), catch events, receive tasks, event-based gateways, and event
+sub-processes (armed while the scope around them is open).
 """
 
 from saga_coordinator.engine import facts as f
@@ -31,12 +32,19 @@ def arm(turn: Turn, step_id: int, event_element: Element, purpose: str) -> None:
                 element=event_element.id,
             )
         )
+    elif event.trigger is Trigger.SIGNAL:
+        subscribed = f.Subscribed(
+            subscription=turn.new_id(), step=step_id, name=event.name, key="", element=event_element.id, signal=True
+        )
+        turn.emit(subscribed)
+    elif event.trigger is Trigger.CONDITIONAL:
+        turn.emit(f.ConditionWatched(condition=turn.new_id(), step=step_id, element=event_element.id))
 
 
 def arm_boundary(turn: Turn, step_id: int) -> None:
     """Arm the boundary events of the step's activity. Raises `ExpressionFailed`."""
     step = turn.state.steps[step_id]
-    for boundary in turn.element(step).boundary:
+    for boundary in turn.boundary(step):
         arm(turn, step_id, turn.process.elements[boundary], "boundary")
 
 
@@ -47,6 +55,8 @@ def disarm(turn: Turn, step_id: int) -> None:
         clear(turn, step)
     for subscription in step.subscriptions:
         turn.emit(f.Unsubscribed(subscription=subscription))
+    for condition in step.conditions:
+        turn.emit(f.ConditionDropped(condition=condition))
 
 
 def correlation_key(turn: Turn, element: Element, scope: int) -> str:

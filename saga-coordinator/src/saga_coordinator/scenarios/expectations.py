@@ -7,7 +7,7 @@ from typing import Any
 
 from saga_coordinator.scenarios import interleaving
 from saga_coordinator.scenarios.observations import incidents, observe, variables
-from saga_coordinator.scenarios.run import Run
+from saga_coordinator.scenarios.stage import Stage
 from service_kit import expressions
 
 
@@ -15,25 +15,25 @@ class Unexpected(Exception):
     """Something is not as expected; the message says what, line by line."""
 
 
-def check(run: Run, expected: dict[str, Any]) -> None:
+def check(stage: Stage, expected: dict[str, Any]) -> None:
     """Raises `Unexpected` with every difference."""
     problems = [
         problem
         for name, value in expected.items()
-        if name in _CHECKS and (problem := _CHECKS[name](run, value)) is not None
+        if name in _CHECKS and (problem := _CHECKS[name](stage, value)) is not None
     ]
     if problems:
         raise Unexpected("\n".join(problems))
 
 
-def _status(run: Run, expected: Any) -> str | None:
-    actual = observe(run).status
+def _status(stage: Stage, expected: Any) -> str | None:
+    actual = observe(stage).status
     return None if actual == expected else f"status: expected {expected}, but it is {actual or 'not started'}"
 
 
-def _in_order(name: str) -> Callable[[Run, Any], str | None]:
-    def compare(run: Run, expected: Any) -> str | None:
-        actual: list[str] = getattr(observe(run), name)
+def _in_order(name: str) -> Callable[[Stage, Any], str | None]:
+    def compare(stage: Stage, expected: Any) -> str | None:
+        actual: list[str] = getattr(observe(stage), name)
         wanted = _list(name, expected)
         if interleaving.matches(wanted, actual):
             return None
@@ -42,9 +42,9 @@ def _in_order(name: str) -> Callable[[Run, Any], str | None]:
     return compare
 
 
-def _as_multiset(name: str, label: str) -> Callable[[Run, Any], str | None]:
-    def compare(run: Run, expected: Any) -> str | None:
-        actual = Counter(getattr(observe(run), name))
+def _as_multiset(name: str, label: str) -> Callable[[Stage, Any], str | None]:
+    def compare(stage: Stage, expected: Any) -> str | None:
+        actual = Counter(getattr(observe(stage), name))
         wanted = Counter(str(element) for element in _list(label, expected))
         if actual == wanted:
             return None
@@ -59,8 +59,8 @@ def _missing_and_more(wanted: Counter[str], actual: Counter[str]) -> str:
     return (text + (f" unexpected {', '.join(more)}" if more else "")).rstrip(";")
 
 
-def _variables(run: Run, expected: Any) -> str | None:
-    root, problems = variables(run), []
+def _variables(stage: Stage, expected: Any) -> str | None:
+    root, problems = variables(stage), []
     for source, wanted in expected.items():
         try:
             actual = expressions.compile(str(source))(root)
@@ -72,8 +72,8 @@ def _variables(run: Run, expected: Any) -> str | None:
     return "\n".join(problems) or None
 
 
-def _incidents(run: Run, expected: Any) -> str | None:
-    left = incidents(run)
+def _incidents(stage: Stage, expected: Any) -> str | None:
+    left = incidents(stage)
     missing = []
     for wanted in _list("incidents", expected):
         found = next((entry for entry in left if wanted.items() <= entry.items()), None)
@@ -91,7 +91,7 @@ def _incident(entry: dict[str, str]) -> str:
     return f"{entry.get('code', 'any')} at {entry.get('step', 'any step')}"
 
 
-def _rejected(run: Run, expected: Any) -> str | None:
+def _rejected(stage: Stage, expected: Any) -> str | None:
     return f"rejected: expected {expected}, but the file was not refused"
 
 
@@ -107,7 +107,7 @@ def _difference(expected: list[str], actual: list[str]) -> str:
 
 
 _SIGNS = {" ": "  ", "-": "- ", "+": "+ "}
-_CHECKS: dict[str, Callable[[Run, Any], str | None]] = {
+_CHECKS: dict[str, Callable[[Stage, Any], str | None]] = {
     "status": _status,
     "open": _as_multiset("open", "open"),
     "entered": _in_order("entered"),

@@ -81,6 +81,8 @@ class Scenario:
     auto: bool
     hold: frozenset[str] | None
     choices: dict[str, list[list[str]]]
+    items: dict[str, int]
+    calls: dict[str, str]
     steps: list[Action]
     expect: dict[str, Any]
     skip: str | None = None
@@ -156,6 +158,8 @@ def _scenario(value: Any, document: dict[str, Any], number: int) -> Scenario:
             auto=bool(entry.get("auto", document.get("auto", False))),
             hold=_hold(entry.get("hold", document.get("hold", []))),
             choices=_choices(entry.get("choices") or {}),
+            items=_counts(entry.get("items") or {}),
+            calls=_calls(entry.get("calls") or {}),
             steps=steps,
             answered=_addressed(steps, _AS_SYSTEM | {"complete"}),
             answered_as_system=_addressed(steps, _AS_SYSTEM),
@@ -204,6 +208,18 @@ def _choices(value: Any) -> dict[str, list[list[str]]]:
     if not isinstance(value, dict):
         raise BadScenario("choices: flows per gateway are expected")
     return {gateway: [_flows(visit) for visit in _list(visits)] for gateway, visits in value.items()}
+
+
+def _counts(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not all(isinstance(count, int) and count >= 0 for count in value.values()):
+        raise BadScenario("items: a number of items per activity is expected")
+    return {str(activity): count for activity, count in value.items()}
+
+
+def _calls(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(file, str) for file in value.values()):
+        raise BadScenario("calls: a file (file.bpmn#process) per call activity is expected")
+    return {str(activity): file for activity, file in value.items()}
 
 
 def _flows(value: Any) -> list[str]:

@@ -1,11 +1,11 @@
 """A process made ready for one scenario: held activities wait, choices replace conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from saga_coordinator.engine.process import Element, Flow, Kind, Process, Task, Unevaluable
+from saga_coordinator.engine.process import Element, Expression, Flow, Iteration, Kind, Loop, Process, Task, Unevaluable
 from saga_coordinator.scenarios.language import Scenario
 from saga_coordinator.scenarios.run import BY_THEMSELVES
 
@@ -44,6 +44,22 @@ class Chosen:
         return self._choice.takes(self._flow)
 
 
+class Fallback:
+    """What the diagram says, or, where that cannot be evaluated here, what the scenario says."""
+
+    def __init__(self, own: Expression | None, fits: Callable[[Any], bool], otherwise: Callable[[Any], Any]) -> None:
+        self.source = own.source if own is not None else "items"
+        self._own, self._fits, self._otherwise = own, fits, otherwise
+
+    def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> Any:
+        """The diagram's value if it makes sense."""
+        try:
+            value = self._own(data, bindings) if self._own is not None else None
+        except Exception:  # whatever it is that keeps it from being evaluated
+            value = None
+        return value if self._fits(value) else self._otherwise(data)
+
+
 def prepare(process: Process, scenario: Scenario) -> Process:
     """The process as the scenario's engine sees it."""
     answered = scenario.answered_as_system
@@ -51,6 +67,9 @@ def prepare(process: Process, scenario: Scenario) -> Process:
         id_: _held(element) if _waits(element, scenario, answered) else element
         for id_, element in process.elements.items()
     }
+    for activity, count in scenario.items.items():
+        if activity in elements and elements[activity].loop is not None:
+            elements[activity] = _counted(elements[activity], count)
     flows = dict(process.flows)
     for gateway, visits in scenario.choices.items():
         if gateway in elements:
@@ -68,6 +87,31 @@ def _held(element: Element) -> Element:
     """A step that waits for an answer, and that every outcome can be given: a service task without an operation."""
     task = element.task or Task()
     return msgspec.structs.replace(element, kind=Kind.SERVICE_TASK, task=msgspec.structs.replace(task, operation=None))
+
+
+def _counted(element: Element, count: int) -> Element:
+    """The activity with as many items as the scenario says, where the diagram's own expression says nothing."""
+    loop = element.loop or Loop(iteration=Iteration.LOOP)
+    if loop.iteration is Iteration.LOOP:
+        condition = Fallback(loop.condition, _is_bool, lambda data: data["loopCounter"] < count)
+        return msgspec.structs.replace(element, loop=msgspec.structs.replace(loop, condition=condition))
+    if loop.collection is not None:
+        collection = Fallback(loop.collection, _is_list, lambda data: list(range(1, count + 1)))
+        return msgspec.structs.replace(element, loop=msgspec.structs.replace(loop, collection=collection))
+    cardinality = Fallback(loop.cardinality, _is_count, lambda data: count)
+    return msgspec.structs.replace(element, loop=msgspec.structs.replace(loop, cardinality=cardinality))
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _chosen(gateway: Element, flows: dict[str, Flow], choice: Choice) -> dict[str, Flow]:

@@ -11,9 +11,10 @@ from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.scenarios import event_verbs, language, verbs
 from saga_coordinator.scenarios.expectations import Unexpected, check
 from saga_coordinator.scenarios.language import BadScenario, Scenario
-from saga_coordinator.scenarios.observations import Observed, flows_taken, handlers_reached, observe
+from saga_coordinator.scenarios.observations import Observed, observe, reached
 from saga_coordinator.scenarios.preparation import prepare
-from saga_coordinator.scenarios.run import CannotDo, ReplayDiffers, Run
+from saga_coordinator.scenarios.run import CannotDo, ReplayDiffers
+from saga_coordinator.scenarios.stage import Called, Stage
 from saga_coordinator.scenarios.world import settle
 from service_kit import catalogue as kit
 
@@ -81,18 +82,33 @@ class Runner:
             return Result(path, scenario.name, ok=not reason, reason=reason, process=file, process_id=process_id)
         except BadScenario as error:
             return Result(path, scenario.name, ok=False, reason=str(error))
-        run = Run(prepare(process, scenario), scenario)
-        reason = _play(run)
+        stage = Stage(scenario, prepare(process, scenario), self._called(path, scenario))
+        reason = _play(stage)
         return Result(
             path,
             scenario.name,
             ok=not reason,
             reason=reason,
-            actual=observe(run),
+            actual=observe(stage),
             process=file,
             process_id=process.id,
-            reached=frozenset(observe(run).entered) | flows_taken(run) | handlers_reached(run),
+            reached=reached(stage, process.id),
         )
+
+    def _called(self, path: Path, scenario: Scenario) -> Called:
+        """Which process a call activity runs: what the scenario says, else a loaded one with the id that it names."""
+
+        def called(activity: str, process_id: str) -> Process | None:
+            if activity in scenario.calls:
+                file, wanted = _split(scenario.calls[activity])
+                return prepare(self.parse(path.parent / file, wanted), scenario)
+            for file, wanted in (_split(reference) for reference in scenario.processes):
+                ids = bpmn.process_ids((path.parent / file).read_bytes())
+                if process_id in ids and wanted in (None, process_id):
+                    return prepare(self.parse(path.parent / file, process_id), scenario)
+            return None
+
+        return called
 
 
 def _main_process(path: Path, scenario: Scenario) -> tuple[Path, str | None]:
@@ -112,22 +128,25 @@ def _split(reference: str) -> tuple[str, str | None]:
     return file, process_id or None
 
 
-def _play(run: Run) -> str:
+def _play(stage: Stage) -> str:
     """Play the scenario; the reason why it failed, or nothing."""
     where = "start"
     try:
-        if run.scenario.start is not None:
-            start = run.scenario.start
-            event_verbs.begin(run, start.event, start.payload, variables=start.variables, business_key=start.key)
-            settle(run)
-        for number, action in enumerate(run.scenario.steps, 1):
+        if stage.scenario.start is not None:
+            start = stage.scenario.start
+            event_verbs.begin(stage, start.event, start.payload, variables=start.variables, business_key=start.key)
+            settle(stage)
+        for number, action in enumerate(stage.scenario.steps, 1):
             where = f"step {number} ({action.verb} {_short(action.subject)})"
-            verbs.perform(run, action)
+            verbs.perform(stage, action)
         where = "at the end"
-        run.check_replay()
-        check(run, run.scenario.expect)
+        for run in stage.runs.values():
+            run.check_replay()
+        check(stage, stage.scenario.expect)
     except (CannotDo, BadScenario, IllegalInput, Unexpected, ReplayDiffers) as error:
         return f"{where}: {error}"
+    except bpmn.Refused as refused:
+        return f"{where}: a called process is refused:\n{_findings(refused)}"
     except Exception as error:  # the scenarios after it are still to be run
         return f"{where}: it broke with {type(error).__name__}: {error}"
     return ""
@@ -141,7 +160,7 @@ def _short(subject: Any) -> str:
 def _refusal(scenario: Scenario, refused: bpmn.Refused) -> str:
     """Why a refusal is not the one that the scenario expects; nothing where it is."""
     expected = scenario.expect.get("rejected")
-    told = "\n".join(f"    line {f.line}: {f.element}: {f.message} ({f.rule})" for f in refused.findings)
+    told = _findings(refused)
     if expected is None:
         return f"the process is refused:\n{told}"
     if expected == "any":
@@ -149,6 +168,10 @@ def _refusal(scenario: Scenario, refused: bpmn.Refused) -> str:
     wanted = expected if isinstance(expected, list) else [expected]
     missing = [entry for entry in wanted if not any(_fits(entry, finding) for finding in refused.findings)]
     return f"rejected: {', '.join(map(str, missing))} is not among the findings:\n{told}" if missing else ""
+
+
+def _findings(refused: bpmn.Refused) -> str:
+    return "\n".join(f"    line {f.line}: {f.element}: {f.message} ({f.rule})" for f in refused.findings)
 
 
 def _fits(entry: Any, finding: bpmn.Finding) -> bool:

@@ -27,10 +27,10 @@ def reason(folder: Path, scenario: str, xml: bytes = ONE) -> str:
     [
         ("{steps: [{complete: b}]}", "step 1 (complete b): no open step b; open: a"),
         ("{steps: [{complete: nothing}]}", "no open step nothing"),
-        ("{steps: [{complete: 'a[1]'}]}", "a is not a multi-instance"),
+        ("{steps: [{complete: 'a[1]'}]}", "no open step a[1]; open: a"),
         ("{steps: [{late: b}]}", "no command whose step is over"),
         ("{steps: [{trigger: nothing}]}", "there is no event nothing"),
-        ("{steps: [{signal: {name: x}}]}", "cannot be done yet"),
+        ("{steps: [{signal: x}]}", "signal: fields name, payload are expected"),
         ("{steps: [{operator: {retry: all}}]}", "the instance has no incident"),
         ("{steps: [{operator: {fly: all}}]}", "operator: one of cancel, retry is expected"),
         ("{steps: [{advance: soon}]}", "not an ISO 8601 duration"),

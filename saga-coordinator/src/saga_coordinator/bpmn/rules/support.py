@@ -1,7 +1,7 @@
 """Legal BPMN that the engine does not run: refused by name (`supported.SUPPORTED`)."""
 
 from saga_coordinator.bpmn import supported
-from saga_coordinator.bpmn.diagram import LOOPS, Diagram, Part
+from saga_coordinator.bpmn.diagram import Diagram, Part
 from saga_coordinator.bpmn.findings import Findings, Rule
 from saga_coordinator.engine.process import Kind
 
@@ -15,9 +15,6 @@ def check(diagram: Diagram, findings: Findings) -> None:
             stranger.line,
             f"{stranger.name} is not supported",
         )
-    for node in (level.node for level in diagram.levels):
-        if node.tl("parallelUndo") == "true" and not supported.PARALLEL_UNDO:
-            findings.add(Rule.UNSUPPORTED_ELEMENT, node.id, node.line, "tl:parallelUndo is not supported")
     for level in diagram.levels:
         for part in level.parts:
             for reason in _reasons(part):
@@ -32,12 +29,6 @@ def _reasons(part: Part) -> list[str]:
     reasons = [f"{name} with {trigger}EventDefinition" for trigger, _ in part.definitions if trigger not in triggers]
     if len(part.definitions) > 1:
         reasons.append(f"{name} with several event definitions")
-    if part.is_event_sub_process and not supported.EVENT_SUB_PROCESSES:
-        reasons.append("an event sub-process")
-    if part.instantiates and not supported.INSTANTIATING_GATEWAYS_AND_TASKS:
-        reasons.append(f"{name} with instantiate")
-    if not supported.LOOPS and any(True for _ in part.node.bpmn(*LOOPS)):
-        reasons.append(f"{name} with a loop or multi-instance marker")
     if part.kind is Kind.THROW_EVENT and not part.definitions and not triggers:
         reasons.append(name)
     reasons += _quantities(part)

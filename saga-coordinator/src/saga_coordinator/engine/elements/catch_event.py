@@ -1,19 +1,22 @@
-"""Intermediate catch events and receive tasks: wait for a timer or a message."""
-
-from typing import Any
+"""Intermediate catch events and receive tasks: wait for a timer, a message, a signal or a condition."""
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine.activities import complete, map_output
+from saga_coordinator.engine.activities import move_on
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
-from saga_coordinator.engine.process import Kind, Trigger
+from saga_coordinator.engine.process import Trigger
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm, arm_boundary, disarm
 
+_WAITS_FOR = {Trigger.TIMER: "timer", Trigger.SIGNAL: "signal", Trigger.CONDITIONAL: "condition"}
+
 
 def enter(turn: Turn, step_id: int) -> None:
-    """Wait for the event."""
+    """Wait for the event. The catching end of a link is only passed."""
     element = turn.element(turn.state.steps[step_id])
     trigger = element.event.trigger if element.event else Trigger.NONE
+    if trigger is Trigger.LINK:
+        move_on(turn, step_id)
+        return
     try:
         arm_boundary(turn, step_id)
         arm(turn, step_id, element, "event")
@@ -21,13 +24,4 @@ def enter(turn: Turn, step_id: int) -> None:
         disarm(turn, step_id)
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")
         return
-    turn.emit(f.StepWaiting(step=step_id, waits_for="timer" if trigger is Trigger.TIMER else "message"))
-
-
-def fire(turn: Turn, step_id: int, payload: Any) -> None:
-    """It happened: the payload is the output."""
-    step = turn.state.steps[step_id]
-    if turn.element(step).kind is Kind.RECEIVE_TASK:
-        complete(turn, step_id, payload)
-    else:
-        map_output(turn, step_id, payload)
+    turn.emit(f.StepWaiting(step=step_id, waits_for=_WAITS_FOR.get(trigger, "message")))

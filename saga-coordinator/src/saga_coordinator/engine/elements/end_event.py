@@ -1,8 +1,9 @@
-"""End events: none, error, terminate."""
+"""End events: the token is consumed, after doing what the event says."""
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.elements.thrown import throw
 from saga_coordinator.engine.interrupting import interrupt_scope
-from saga_coordinator.engine.process import Trigger
+from saga_coordinator.engine.process import Kind, Trigger
 from saga_coordinator.engine.recovery import stop
 from saga_coordinator.engine.state import ROOT
 from saga_coordinator.engine.throwing import throw_error
@@ -10,7 +11,7 @@ from saga_coordinator.engine.turn import Turn
 
 
 def enter(turn: Turn, step_id: int) -> None:
-    """Consume the token, after doing what the event says."""
+    """End the path; or more than that (error, terminate, cancel)."""
     step = turn.state.steps[step_id]
     event = turn.element(step).event
     trigger = event.trigger if event else Trigger.NONE
@@ -18,7 +19,9 @@ def enter(turn: Turn, step_id: int) -> None:
         throw_error(turn, step_id, event.code or "", turn.element(step).name, resume="enter")
     elif trigger is Trigger.TERMINATE:
         _terminate(turn, step_id, step.scope)
-    else:
+    elif trigger is Trigger.CANCEL:
+        _cancel(turn, step_id)
+    elif throw(turn, step_id) and step_id in turn.state.steps:
         turn.leave(step_id, [])
 
 
@@ -30,3 +33,16 @@ def _terminate(turn: Turn, step_id: int, scope: int) -> None:
         return
     interrupt_scope(turn, scope)
     turn.check(scope)
+
+
+def _cancel(turn: Turn, step_id: int) -> None:
+    """The transaction around is undone, then left by its cancel event (BPMN 2.0, 13.5.2). Everything inside ends."""
+    step = turn.state.steps[step_id]
+    owners = (around for around in turn.around(step) if turn.element(around).kind is Kind.TRANSACTION)
+    transaction = next((owner for owner in owners if owner.inside is not None), None)
+    if transaction is None or transaction.inside is None:
+        turn.leave(step_id, [])
+        return
+    turn.emit(f.TransactionCancelled(scope=transaction.inside, by=step.element))
+    interrupt_scope(turn, transaction.inside, step.element)
+    turn.check(transaction.inside)

@@ -3,6 +3,7 @@
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import complete, task_of
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
+from saga_coordinator.engine.listening import close_listeners, open_listeners
 from saga_coordinator.engine.process import Body
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm_boundary, disarm
@@ -23,6 +24,7 @@ def enter(turn: Turn, step_id: int) -> None:
     scope = turn.new_id()
     turn.emit(f.ScopeOpened(scope=scope, parent=step.scope, step=step_id, element=element.id, variables=local))
     body = element.body or Body()
+    open_listeners(turn, scope, body)
     for start in body.starts:
         turn.start(start, scope)
     turn.check(scope)
@@ -31,5 +33,6 @@ def enter(turn: Turn, step_id: int) -> None:
 def finish(turn: Turn, step_id: int, scope: int) -> None:
     """Nothing is left inside: its variables are the sub-process's output."""
     output = turn.state.scopes[scope].variables
+    close_listeners(turn, scope)
     turn.emit(f.ScopeClosed(scope=scope))
     complete(turn, step_id, output)

@@ -1,0 +1,55 @@
+"""Call activities: another process runs as an instance of its own, the child, and tells what becomes of it.
+
+caller -- ChildCalled --> child begins            caller <-- completed, failed, cancelled, escalated -- child
+caller -- ChildTold stop / undo --> child         caller <-- cancelled / compensated -- child
+
+A child's id is its caller's id and the number of the calling step: everything that shares a root shares its lane.
+"""
+
+from typing import Any
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.state import ROOT, InstanceState
+from saga_coordinator.engine.turn import Turn
+
+
+def call(turn: Turn, step_id: int, process: str, variables: dict[str, Any]) -> None:
+    """Ask for the child; asked again after it could not begin, or had been cancelled, it is another one."""
+    again = turn.state.steps[step_id].calls + 1
+    child = f"{turn.state.id}.{step_id}" if again == 1 else f"{turn.state.id}.{step_id}-{again}"
+    turn.emit(f.ChildCalled(step=step_id, child=child, process=process, call=again, variables=variables))
+
+
+def tell_parent(turn: Turn, outcome: str, *, code: str | None = None, message: str = "", output: Any = None) -> None:
+    """The caller learns what became of this instance."""
+    state = turn.state
+    if state.parent is None:
+        return
+    turn.emit(
+        f.ParentTold(
+            number=state.told + 1,
+            parent=state.parent,
+            step=state.parent_step,
+            outcome=outcome,
+            code=code,
+            message=message,
+            output=output,
+            effects=has_effects(state),
+            pivoted=state.pivoted,
+        )
+    )
+
+
+def tell_end(turn: Turn) -> None:
+    """The caller learns how this instance has ended."""
+    state, stopping = turn.state, turn.state.stopping
+    if stopping is not None and stopping.code is not None:
+        tell_parent(turn, "failed", code=stopping.code, message=stopping.reason)
+    else:
+        output = dict(state.scopes[ROOT].variables) if state.status == "completed" else None
+        tell_parent(turn, state.status, output=output)
+
+
+def has_effects(state: InstanceState) -> bool:
+    """Whether anything is left that would have to be undone."""
+    return any(not effect.undone and not effect.only_holds for effect in state.log.values())

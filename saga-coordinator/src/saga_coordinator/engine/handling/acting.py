@@ -1,0 +1,147 @@
+"""What people do. An act that makes no sense raises `IllegalInput`, and nothing has changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.happening import fire
+from saga_coordinator.engine.illegal import IllegalInput
+from saga_coordinator.engine.interrupting import interrupt
+from saga_coordinator.engine.outcomes import applied
+from saga_coordinator.engine.process import Element, Kind
+from saga_coordinator.engine.recovery import stop
+from saga_coordinator.engine.resuming import check, resume
+from saga_coordinator.engine.state import ROOT, Phase, Step
+from saga_coordinator.engine.throwing import throw_error, throw_escalation
+from saga_coordinator.engine.turn import Turn
+from saga_coordinator.engine.waiting import disarm
+
+
+def _complete_step(turn: Turn, act: i.CompleteStep) -> bool:
+    step = _open_step(turn, act.step)
+    by_hand = step.phase is Phase.WAITING and step.waits_for in ("person", "message")
+    if not by_hand and step.phase is not Phase.ACCEPTED:
+        raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) does not wait for anybody ({step.phase})")
+    applied(turn, step, i.CompletedOutcome(output=act.output), act.by)
+    return True
+
+
+def _open_step(turn: Turn, step_id: int) -> Step:
+    step = turn.state.steps.get(step_id)
+    if step is None:
+        raise IllegalInput("NO_SUCH_STEP", f"step {step_id} is not open")
+    return step
+
+
+def _retry(turn: Turn, act: i.Retry) -> bool:
+    _expect(turn, act.expected_seq)
+    wanted = list(turn.state.incidents) if act.step is None else [_open_step(turn, act.step).id]
+    if not wanted:
+        raise IllegalInput("NO_INCIDENT", "the instance has no incident")
+    for step_id in wanted:
+        check(turn.state.steps[step_id], act)
+    turn.emit(f.OperatorActed(action="retry", by=act.by, reason=act.reason, step=act.step))
+    for step_id in wanted:
+        step = turn.state.steps.get(step_id)
+        if step is not None and step.incident is not None:
+            resume(turn, step, act)
+    return True
+
+
+def _cancel(turn: Turn, act: i.Cancel) -> bool:
+    _expect(turn, act.expected_seq)
+    if turn.state.ended:
+        raise IllegalInput("ENDED", f"the instance is {turn.state.status}")
+    if act.undo and turn.state.pivoted:
+        raise IllegalInput("PAST_PIVOT", "the point of no return is passed: cancel without undo, or let it go forward")
+    stopping = turn.state.stopping
+    if stopping is not None and (act.undo or not turn.state.incidents):
+        raise IllegalInput("ALREADY_STOPPING", f"the instance is on its way to {stopping.then}")
+    turn.emit(f.OperatorActed(action="cancel", by=act.by, reason=act.reason))
+    if stopping is not None:
+        _abandon(turn)
+    stop(turn, "compensated" if act.undo else "cancelled", undo=act.undo, reason=act.reason or "cancelled")
+    return True
+
+
+def _abandon(turn: Turn) -> None:
+    """Give up the undo that is at work."""
+    for step_id in list(turn.state.scopes[ROOT].steps):
+        interrupt(turn, step_id)
+    for walk in list(turn.state.compensations):
+        turn.emit(f.CompensationEnded(compensation=walk))
+
+
+def _expect(turn: Turn, seq: int | None) -> None:
+    if seq is not None and seq != turn.state.seq:
+        raise IllegalInput("MOVED", f"the instance has moved on from {seq} to {turn.state.seq}: look again")
+
+
+def _choose_flows(turn: Turn, choice: i.ChooseFlows) -> bool:
+    step = _open_step(turn, choice.step)
+    element = turn.element(step)
+    if step.waits_for != "choice":
+        raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) does not wait for a choice")
+    unknown_flows = set(choice.flows) - set(element.outgoing)
+    if unknown_flows or not choice.flows:
+        raise IllegalInput("NO_SUCH_FLOW", f"{element.id} has no outgoing flow {', '.join(unknown_flows) or '(none)'}")
+    disarm(turn, step.id)
+    turn.leave(step.id, list(choice.flows))
+    return True
+
+
+def _set_variables(turn: Turn, act: i.SetVariables) -> bool:
+    _expect(turn, act.expected_seq)
+    if turn.state.ended:
+        raise IllegalInput("ENDED", f"the instance is {turn.state.status}")
+    scope = ROOT if act.step is None else _open_step(turn, act.step).scope
+    turn.emit(f.OperatorActed(action="set-variables", by=act.by, reason=act.reason, step=act.step))
+    turn.merge(scope, act.values)
+    return True
+
+
+def _throw(turn: Turn, act: i.Throw) -> bool:
+    step = _open_step(turn, act.step)
+    if step.lingers or step.undoes is not None or step.phase is Phase.INCIDENT:
+        raise IllegalInput("NOT_OPEN", f"nobody works on step {step.id} ({step.element}) now")
+    if act.error and step.command is not None:
+        raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) is a system's: it fails by what that replies")
+    if act.error:
+        throw_error(turn, step.id, act.code, act.message, resume="enter")
+    else:
+        throw_escalation(turn, step.id, act.code, act.payload)
+    return True
+
+
+def _fire_event(turn: Turn, act: i.FireEvent) -> bool:
+    _expect(turn, act.expected_seq)
+    step = _open_step(turn, act.step)
+    event = turn.process.elements.get(act.element)
+    if event is None or step.lingers or not _waits_for(turn, step, event):
+        raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) does not wait for {act.element}")
+    turn.emit(f.OperatorActed(action="fire-event", by=act.by, reason=act.reason, step=act.step))
+    fire(turn, step, event, act.payload)
+    return True
+
+
+def _waits_for(turn: Turn, step: Step, event: Element) -> bool:
+    if event.id in turn.boundary(step) or (step.listens and step.element == event.id):
+        return True
+    if step.phase is not Phase.WAITING:
+        return False
+    element = turn.element(step)
+    if element.kind is Kind.EVENT_GATEWAY:
+        return any(turn.process.flows[flow].target == event.id for flow in element.outgoing)
+    return step.element == event.id and event.kind in (Kind.CATCH_EVENT, Kind.RECEIVE_TASK)
+
+
+HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
+    i.CompleteStep: _complete_step,
+    i.Retry: _retry,
+    i.Cancel: _cancel,
+    i.ChooseFlows: _choose_flows,
+    i.SetVariables: _set_variables,
+    i.Throw: _throw,
+    i.FireEvent: _fire_event,
+}
