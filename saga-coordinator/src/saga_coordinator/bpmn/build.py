@@ -86,6 +86,7 @@ def _element(part: Part, task: Task | None, event: EventDefinition | None, loop:
         handler=handler.id if handler is not None else None,
         is_for_compensation=part.is_for_compensation,
         instantiate=part.instantiates,
+        takes_all=part.node.get("eventGatewayType") == "Parallel",
         by_event=part.is_event_sub_process,
         body=_body(inside) if inside is not None else None,
         loop=loop,
@@ -100,6 +101,7 @@ def _body(level: Level) -> Body:
         tuple(part.id for part in level.parts),
         tuple(part.id for part in starts),
         tuple(start.id for start in level.listeners if start.trigger is not Trigger.COMPENSATE),
+        handler=next((s.level.node.id for s in level.listeners if s.trigger is Trigger.COMPENSATE), None),
         parallel_undo=level.node.tl("parallelUndo") == "true",
     )
 

@@ -24,7 +24,8 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
         for effect in list(turn.state.log.values())
         if effect.scope == scope and event.target in (None, effect.element)
     ]
-    orders = _orders(turn.state, [leaf for effect in reached for leaf in _leaves(turn.state, effect)])
+    leaves = {leaf.order for effect in reached for leaf in _leaves(turn.state, effect)}
+    orders = sorted(leaves - _under_way(turn.state), reverse=True)
     if not orders:
         return False
     if event.waits:
@@ -36,12 +37,12 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
 def orders_inside(state: InstanceState, scope: int) -> list[int]:
     """What is to be undone where a transaction is cancelled: everything inside, newest first."""
     left = [e for e in state.log.values() if scope in e.path and not e.undone and not e.only_holds]
-    return _orders(state, left)
+    under_way = _under_way(state)
+    return newest_first(state, [effect for effect in left if effect.order not in under_way])
 
 
-def _orders(state: InstanceState, effects: list[Effect]) -> list[int]:
-    under_way = {order for walk in state.compensations.values() for order in walk.orders}
-    return newest_first(state, {effect.order: effect for effect in effects if effect.order not in under_way}.values())
+def _under_way(state: InstanceState) -> set[int]:
+    return {order for walk in state.compensations.values() for order in walk.orders}
 
 
 def _reach(turn: Turn, step: Step) -> Iterator[int]:

@@ -13,6 +13,7 @@ from saga_coordinator.engine.elements import enter, inclusive_gateway, multi_ins
 from saga_coordinator.engine.handling import acting, arriving, calling, starting
 from saga_coordinator.engine.happening import fire_boundary, happen
 from saga_coordinator.engine.illegal import IllegalInput
+from saga_coordinator.engine.listening import retire
 from saga_coordinator.engine.process import Process, Trigger
 from saga_coordinator.engine.recovery import conclude, end, proceed, start_walk, undone
 from saga_coordinator.engine.state import BUSY, ROOT, InstanceState
@@ -42,7 +43,7 @@ def decide(process: Process, state: InstanceState | None, input_: i.Input) -> De
         raise IllegalInput("NOT_STARTED", f"instance {input_.instance} does not exist")
     draft = state.fork()
     draft.now = max(state.now, input_.at)
-    turn = Turn(process, draft, draft.now)
+    turn = Turn(process, draft, draft.now, enter)
     returned = not _INPUTS[type(input_)](turn, input_)
     if turn.facts:
         settle(turn)
@@ -53,12 +54,18 @@ def decide(process: Process, state: InstanceState | None, input_: i.Input) -> De
 def settle(turn: Turn) -> None:
     """Let everything go as far as it can without the outside world, then say what the instance's status is."""
     while True:
-        turn.run(enter, finish)
+        turn.run(finish)
+        _retire(turn)
         if not (_react(turn) or inclusive_gateway.join(turn) or proceed(turn) or conclude(turn)):
             break
     status = status_of(turn.state)
     if status != turn.state.status:
         turn.emit(f.StatusChanged(status=status))
+
+
+def _retire(turn: Turn) -> None:
+    for scope in [scope for scope in turn.state.scopes.values() if scope.listeners]:
+        retire(turn, scope.id)
 
 
 def _react(turn: Turn) -> bool:

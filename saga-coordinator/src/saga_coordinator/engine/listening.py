@@ -23,6 +23,14 @@ def listen(turn: Turn, step_id: int) -> None:
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "listen")
 
 
+def retire(turn: Turn, scope: int) -> None:
+    """When all that is left in the scope are event sub-processes at work, no new ones begin (BPMN 2.0, 13.2.2: the
+    state Completing)."""
+    known = turn.state.scopes[scope]
+    if known.listeners and all(turn.element(turn.state.steps[step]).by_event for step in known.steps):
+        close_listeners(turn, scope)
+
+
 def close_listeners(turn: Turn, scope: int) -> None:
     """Nothing can begin in the scope by an event any more."""
     for step_id in turn.state.scopes[scope].listeners:

@@ -211,7 +211,8 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     """A flow node. `parent` is the id of the sub-process (or the process) that contains it; `boundary` are the
     boundary events attached to it in file order; `handler` is the drawn compensation handler associated with it (the
     one inside it, where an event sub-process compensates it); `body` is the inside of a sub-process, `loop` says that
-    the activity is done several times, `called` which process a call activity runs. `upstream` of an inclusive join:
+    the activity is done several times, `takes_all` that an event-based gateway which begins instances waits for all its
+    events, `called` which process a call activity runs. `upstream` of an inclusive join:
     for each incoming flow, the flow nodes from which a token can still come along it without passing the gateway."""
 
     id: str
@@ -229,6 +230,7 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     handler: str | None = None
     is_for_compensation: bool = False
     instantiate: bool = False
+    takes_all: bool = False
     by_event: bool = False
     body: "Body | None" = None
     loop: Loop | None = None
@@ -238,11 +240,12 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
 
 class Body(msgspec.Struct, frozen=True):
     """The flow nodes directly inside a process or sub-process, by id, in file order. `listeners` are the start events
-    of its event sub-processes (without those that compensate)."""
+    of its event sub-processes, without the one (`handler`) that compensates it."""
 
     elements: tuple[str, ...] = ()
     starts: tuple[str, ...] = ()
     listeners: tuple[str, ...] = ()
+    handler: str | None = None
     parallel_undo: bool = False
 
 

@@ -95,9 +95,17 @@ def conclude(turn: Turn) -> bool:
 def end(turn: Turn, status: str) -> None:
     """The instance takes its final status and gives up what it held."""
     close_listeners(turn, ROOT)
+    if status == "completed" and turn.state.parent is not None and turn.process.body.handler is not None:
+        _register_handler(turn, turn.process.body.handler)
     turn.emit(f.StatusChanged(status=status))
     release_all(turn)
     tell_end(turn)
+
+
+def _register_handler(turn: Turn, handler: str) -> None:
+    """A called process that compensates itself is undone, as a whole, by its handler."""
+    order = turn.state.order + 1
+    turn.emit(f.StepCompleted(step=0, element=turn.process.id, order=order, handler=handler, body=True))
 
 
 def start_walk(turn: Turn, orders: list[int], reason: str = "", step: int | None = None) -> None:

@@ -24,24 +24,23 @@ class ExpressionFailed(Exception):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token on its way to `element` inside `scope` (or to one `item` of it), or (None) the question whether the
-    scope is finished."""
+    """A token on its way to `element` inside `scope`, or (None) the question whether the scope is finished."""
 
     scope: int
     element: str | None
     via: str | None = None
-    item: int | None = None
 
 
 class Turn:
     """The draft of a decision: everybody reads `process`, `now` (ms) and `state` (the fork); only `emit` writes."""
 
-    def __init__(self, process: Process, state: InstanceState, now: int) -> None:
+    def __init__(self, process: Process, state: InstanceState, now: int, enter: Callable[["Turn", int], None]) -> None:
         self.process = process
         self.state = state
         self.now = now
         self.facts: list[f.Fact] = []
         self.moves = 0
+        self._enter = enter
         self._agenda: deque[Token] = deque()
         self._under_way: dict[int, int] = {}
 
@@ -86,10 +85,10 @@ class Turn:
         for flow in flows:
             self.start(self.process.flows[flow].target, scope, flow)
 
-    def start(self, element: str, scope: int, via: str | None = None, item: int | None = None) -> None:
+    def start(self, element: str, scope: int, via: str | None = None) -> None:
         """Put a token at the door of a flow node."""
         self._under_way[scope] = self._under_way.get(scope, 0) + 1
-        self._agenda.append(Token(scope, element, via, item))
+        self._agenda.append(Token(scope, element, via))
 
     def leave(self, step: int, flows: list[str]) -> None:
         """The step is over; its tokens go out along `flows`."""
@@ -109,22 +108,23 @@ class Turn:
         self._agenda = deque(token for token in self._agenda if token.scope != scope)
         self._under_way.pop(scope, None)
 
-    def run(self, enter: Callable[["Turn", int], None], finish: Callable[["Turn", int], None]) -> None:
-        """Let every token go as far as it can: `enter` gets the new step's id, `finish` the scope that is empty."""
+    def run(self, finish: Callable[["Turn", int], None]) -> None:
+        """Let every token go as far as it can: `finish` gets the scope that is empty."""
         while self._agenda:
             token = self._agenda.popleft()
             if token.element is None:
                 self._ask(token.scope, finish)
                 continue
             self._under_way[token.scope] -= 1
-            self.moves += 1
-            step = self.new_id()
-            body = token.item is None and self.process.elements[token.element].loop is not None
-            entered = f.Entered(
-                step=step, element=token.element, scope=token.scope, via=token.via, item=token.item, body=body
-            )
-            self.emit(entered)
-            enter(self, step)
+            self.enter(token.element, token.scope, token.via)
+
+    def enter(self, element: str, scope: int, via: str | None = None, item: int | None = None) -> None:
+        """A token arrives at a flow node (or begins one item of it): it does what that kind of node does."""
+        self.moves += 1
+        step = self.new_id()
+        body = item is None and self.process.elements[element].loop is not None
+        self.emit(f.Entered(step=step, element=element, scope=scope, via=via, item=item, body=body))
+        self._enter(self, step)
 
     def _ask(self, scope: int, finish: Callable[["Turn", int], None]) -> None:
         known = self.state.scopes.get(scope)

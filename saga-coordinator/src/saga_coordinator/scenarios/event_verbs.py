@@ -65,10 +65,18 @@ def _waiting(run: Run, address: Address, host: Address | None) -> Iterator[tuple
         event = run.process.elements[event.body.starts[0]]
     if event is None or run.state is None:
         return
-    hosts = {step.id for step in run.matching(host)} if host is not None else None
+    hosts = _hosts(run, host) if host is not None else None
     for step in sorted(run.state.steps.values(), key=lambda step: step.id):
         if not step.lingers and (hosts is None or step.id in hosts) and _is_for(run, step, event):
             yield step, event
+
+
+def _hosts(run: Run, host: Address) -> set[int]:
+    """The step that `on` means, and what it is inside of."""
+    named = run.matching(host)
+    if host.nth is not None:
+        named = named[host.nth - 1 : host.nth]
+    return {around.id for step in named for around in run.around(step)}
 
 
 def _is_for(run: Run, step: Step, event: Element) -> bool:
@@ -160,6 +168,8 @@ def condition(stage: Stage, action: Action) -> None:
     """`condition: {variables}`: the variables change, and conditional events with them."""
     values = action.subject if isinstance(action.subject, dict) else {}
     values = values["variables"] if set(values) == {"variables"} else values
+    if stage.root.live.ended:
+        return
     changed = i.SetVariables(id=stage.next_id(), instance=stage.root.id, at=stage.now, values=values)
     stage.give(stage.root, changed)
 

@@ -37,9 +37,13 @@ def observe(stage: Stage) -> Observed:
 
 
 def _undone(stage: Stage) -> Iterator[str]:
-    """Of a called process that was loaded, what was undone in it is told, and not the calling activity."""
+    """Of a called process that was loaded, what was undone in it is told, and not the calling activity; unless the
+    called process was undone as a whole."""
     for run, fact in stage.told:
-        if isinstance(fact, f.Undone) and not fact.null and run.live.log[fact.order].child not in stage.runs:
+        if not isinstance(fact, f.Undone) or fact.null or fact.element == run.process.id:
+            continue
+        child = stage.runs.get(run.live.log[fact.order].child or "")
+        if child is None or child.process.body.handler is not None:
             yield fact.element
 
 

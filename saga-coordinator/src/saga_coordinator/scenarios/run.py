@@ -1,5 +1,6 @@
 """One instance in the hands of a scenario: its engine state, its journal, and the commands that were issued."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -76,12 +77,14 @@ class Run:
 
     def is_undoing(self, step: Step) -> bool:
         """Whether the step is an undo, or inside a drawn undo handler."""
+        return any(around.undoes is not None for around in self.around(step))
+
+    def around(self, step: Step) -> Iterator[Step]:
+        """The step, and the steps that it is inside of."""
         current: Step | None = step
         while current is not None:
-            if current.undoes is not None:
-                return True
+            yield current
             current = self.live.owner(current.scope)
-        return False
 
     def check_replay(self) -> None:
         """Fold the journal from its bytes. Raises `ReplayDiffers`."""

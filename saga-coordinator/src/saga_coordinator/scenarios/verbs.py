@@ -145,7 +145,7 @@ def _advance(stage: Stage, action: Action) -> None:
 
 def _first_start(stage: Stage) -> tuple[int, str] | None:
     """When a timer start event of a process that has not started is due first."""
-    found = []
+    found, since = [], times.moment(stage.scenario.now)
     for id_ in stage.process.body.starts:
         event = stage.process.elements[id_].event
         timer = event.timer if event is not None else None
@@ -154,10 +154,10 @@ def _first_start(stage: Stage) -> tuple[int, str] | None:
         if timer.kind is TimerKind.DATE:
             found.append((times.moment(timer.text), id_))
         elif timer.kind is TimerKind.DURATION:
-            found.append((times.duration(timer.text).after(stage.now), id_))
+            found.append((times.duration(timer.text).after(since), id_))
         else:
             cycle = times.cycle(timer.text)
-            found.append((cycle.start if cycle.start is not None else cycle.every.after(stage.now), id_))
+            found.append((cycle.start if cycle.start is not None else cycle.every.after(since), id_))
     return min(found, default=None)
 
 

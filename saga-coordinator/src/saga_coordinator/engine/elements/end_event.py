@@ -8,6 +8,7 @@ from saga_coordinator.engine.recovery import stop
 from saga_coordinator.engine.state import ROOT
 from saga_coordinator.engine.throwing import throw_error
 from saga_coordinator.engine.turn import Turn
+from saga_coordinator.engine.waiting import disarm
 
 
 def enter(turn: Turn, step_id: int) -> None:
@@ -43,6 +44,7 @@ def _cancel(turn: Turn, step_id: int) -> None:
     if transaction is None or transaction.inside is None:
         turn.leave(step_id, [])
         return
+    disarm(turn, transaction.id)
     turn.emit(f.TransactionCancelled(scope=transaction.inside, by=step.element))
     interrupt_scope(turn, transaction.inside, step.element)
     turn.check(transaction.inside)

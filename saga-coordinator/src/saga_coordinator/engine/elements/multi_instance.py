@@ -173,7 +173,7 @@ def _begin(turn: Turn, step_id: int, scope: Scope, number: int) -> None:
         scope=inner, parent=scope.id, step=step_id, element=scope.element, variables=variables, item=number
     )
     turn.emit(opened)
-    turn.start(scope.element, inner, item=number)
+    turn.enter(scope.element, inner, item=number)
 
 
 def _hand_out(turn: Turn, loop: Loop, item: Scope, around: int) -> Any:

@@ -42,6 +42,17 @@ def _step_completed(state: InstanceState, fact: f.StepCompleted) -> None:
 def _effect(state: InstanceState, fact: f.StepCompleted, inside: int | None) -> Effect:
     scope = fact.scope if fact.scope is not None else ROOT
     known = scope in state.scopes
+    if fact.body and fact.element == state.process:
+        snapshot = state.scopes[ROOT].variables
+        return Effect(
+            order=fact.order,
+            step=0,
+            element=fact.element,
+            scope=ROOT,
+            handler=fact.handler,
+            inside=ROOT,
+            snapshot=snapshot,
+        )
     return Effect(
         order=fact.order,
         step=fact.step,

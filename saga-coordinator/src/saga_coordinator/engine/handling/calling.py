@@ -16,8 +16,8 @@ from saga_coordinator.engine.waiting import disarm
 
 
 def _child_reported(turn: Turn, report: i.ChildReported) -> bool:
-    step = turn.state.steps.get(report.step)
-    if step is None or step.child != report.child or step.completed:
+    step = _waiting(turn, report)
+    if step is None:
         turn.emit(f.InputIgnored(reason=f"nobody waits for {report.child} any more"))
     elif step.undoes is not None:
         _undo_reported(turn, step, report)
@@ -37,6 +37,12 @@ def _child_reported(turn: Turn, report: i.ChildReported) -> bool:
         _keep_effects(turn, step, report)
         raise_incident(turn, step.id, CHILD_ENDED, f"{report.child} was {report.outcome}: {report.message}", "enter")
     return True
+
+
+def _waiting(turn: Turn, report: i.ChildReported) -> Step | None:
+    """Who waits for the child: the step that called it, or the one that has it undone."""
+    steps = turn.state.steps.values()
+    return next((step for step in steps if step.child == report.child and not step.completed), None)
 
 
 def _undo_reported(turn: Turn, step: Step, report: i.ChildReported) -> None:
@@ -70,10 +76,12 @@ def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
 def _undo_all(turn: Turn) -> None:
     """Everything that this instance did is undone, also after it has ended. Asked again it says again how it ended."""
     state = turn.state
-    if state.status == "compensated" or (state.ended and not has_effects(state)):
+    if state.ended and not has_effects(state):
         turn.emit(f.StatusChanged(status="compensated"))
         tell_end(turn)
     elif state.stopping is None or state.ended or not state.stopping.undo:
+        if state.ended:
+            turn.emit(f.StatusChanged(status="compensating"))
         stop(turn, "compensated", undo=True, reason="the caller is undone")
 
 
