@@ -1,6 +1,6 @@
 """Judges a diagram and builds the engine's `Process` from it."""
 
-from saga_coordinator.bpmn import events, loops, recovery, rules, secrets, tasks, vocabulary
+from saga_coordinator.bpmn import events, loops, recovery, rules, secrets, tasks, timers, vocabulary
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import ACTIVITIES, Diagram, FlowPart, Level, Part
 from saga_coordinator.bpmn.findings import Rule
@@ -10,6 +10,7 @@ from saga_coordinator.bpmn.xmltree import Node
 from saga_coordinator.engine.process import (
     Body,
     BusinessKey,
+    Deadline,
     Element,
     EventDefinition,
     Expression,
@@ -51,6 +52,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
         flows=flows,
         body=_body(diagram.levels[0]),
         business_key=business_key,
+        deadline=_deadline(diagram.process, context),
         secrets=secret,
         secret_fields=secret_fields,
     )
@@ -92,6 +94,7 @@ def _element(part: Part, task: Task | None, event: EventDefinition | None, loop:
         loop=loop,
         called=(part.node.get("calledElement") or "").rpartition(":")[2] or None,
         upstream=upstream(part) if part.kind is Kind.INCLUSIVE_GATEWAY else (),
+        direct=upstream(part, events=False) if part.kind is Kind.INCLUSIVE_GATEWAY else (),
     )
 
 
@@ -137,6 +140,17 @@ def _check_execution(diagram: Diagram, context: Context) -> None:
                     flow.node.line,
                     f"a flow out of {part.id} has a condition or is its default",
                 )
+
+
+def _deadline(process: Node, context: Context) -> Deadline | None:
+    node = events.process_extension(process, "deadline")
+    if node is None:
+        return None
+    after = timers.milliseconds(node.get("after") or "", process.id, node.line, "tl:deadline after", context)
+    then = node.get("then") or "incident"
+    if then not in {"incident", "undo"}:
+        context.findings.add(Rule.BAD_EXTENSION, process.id, node.line, f"then {then!r} is neither incident nor undo")
+    return Deadline(after, undo=then == "undo") if after is not None else None
 
 
 def _business_key(process: Node, context: Context) -> BusinessKey:

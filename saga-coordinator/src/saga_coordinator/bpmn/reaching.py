@@ -5,18 +5,18 @@ from saga_coordinator.bpmn.rules.links import targets
 from saga_coordinator.engine.process import Kind, Trigger
 
 
-def upstream(gateway: Part) -> tuple[frozenset[str], ...]:
+def upstream(gateway: Part, *, events: bool = True) -> tuple[frozenset[str], ...]:
     """For each incoming flow of the gateway, the flow nodes of its level from which a token can come along that flow
-    without passing the gateway before."""
-    before = _before(gateway)
+    without passing the gateway before (`events`: also by a boundary event)."""
+    before = _before(gateway, events)
     return tuple(_reached_backwards(flow.source, gateway, before) for flow in gateway.incoming)
 
 
-def _before(gateway: Part) -> dict[str, list[Part]]:
+def _before(gateway: Part, events: bool) -> dict[str, list[Part]]:
     """The nodes from which a token can go directly to a node: along a flow, by a boundary event, over a link."""
     before: dict[str, list[Part]] = {}
     for part in gateway.level.parts:
-        nexts = [flow.target for flow in part.outgoing] + part.boundary
+        nexts = [flow.target for flow in part.outgoing] + (part.boundary if events else [])
         if part.kind is Kind.THROW_EVENT and part.trigger is Trigger.LINK:
             nexts += targets(part)
         for following in nexts:

@@ -41,7 +41,8 @@ def read(part: Part, context: Context) -> Task:
         outputs=mappings(part.extension("output"), part.id, context),
         retry=_retry(part, context),
         step_class=_step_class(part, known, undo is not None, context),
-        timeout=_timeout(part, context),
+        timeout=_length(part, "timeout", context),
+        deadline=_length(part, "deadline", context),
         undo=undo,
         lock=_lock(part, context),
         script=script,
@@ -175,9 +176,9 @@ def _derived_class(part: Part, known: kit.Operation | None, has_undo: bool) -> S
     return StepClass.READ if reads else StepClass.COMPENSATABLE
 
 
-def _timeout(part: Part, context: Context) -> int | None:
-    text = part.node.tl("timeout")
-    return timers.milliseconds(text, part.id, part.node.line, "tl:timeout", context) if text else None
+def _length(part: Part, attribute: str, context: Context) -> int | None:
+    text = part.node.tl(attribute)
+    return timers.milliseconds(text, part.id, part.node.line, f"tl:{attribute}", context) if text else None
 
 
 def _retry(part: Part, context: Context) -> Retry:

@@ -20,6 +20,7 @@ PLACES: dict[str, frozenset[Kind]] = {
     "start": frozenset({Kind.START_EVENT}),
     "script": frozenset({Kind.SCRIPT_TASK}),
 }
+OF_PROCESS = frozenset({"businessKey", "deadline"})
 _ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script", "items"})
 
 
@@ -27,7 +28,7 @@ def check(diagram: Diagram, context: Context) -> None:
     """Every `tl` element is known, and stands where it means something."""
     for holder in diagram.process.bpmn("extensionElements"):
         for child in holder.children:
-            if child.namespace == TL and child.name != "businessKey":
+            if child.namespace == TL and child.name not in OF_PROCESS:
                 _misplaced(diagram.process, child, context)
     for part in diagram.parts.values():
         seen: set[str] = set()
@@ -46,7 +47,7 @@ def _check(part: Part, child: Node, seen: set[str], context: Context) -> None:
 
 
 def _misplaced(holder: Node, child: Node, context: Context) -> None:
-    if child.name in PLACES or child.name == "businessKey":
+    if child.name in PLACES or child.name in OF_PROCESS:
         message = f"tl:{child.name} means nothing on a {holder.name}"
         context.findings.add(Rule.MISPLACED_EXTENSION, holder.id, child.line, message)
     else:

@@ -45,8 +45,9 @@ def execute(turn: Turn, step: Step, operation: Operation, input_: Any, timeout: 
     )
 
 
-def again(turn: Turn, step: Step) -> None:
-    """Issue the next attempt of what the step was asked before: same input, same hub key."""
+def again(turn: Turn, step: Step, input_: Any = None) -> None:
+    """Issue the next attempt of what the step was asked before: same hub key, and the same input unless there is
+    another."""
     last = step.sent
     attempt = step.attempt + 1
     turn.emit(
@@ -60,7 +61,7 @@ def again(turn: Turn, step: Step) -> None:
             hub_key=last.hub_key,
             at=turn.now,
             timeout=last.timeout,
-            input=last.input,
+            input=last.input if input_ is None else input_,
             safe_to_repeat=last.safe_to_repeat,
             reads=last.reads,
             probe=last.probe,

@@ -24,8 +24,8 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
         for effect in list(turn.state.log.values())
         if effect.scope == scope and event.target in (None, effect.element)
     ]
-    leaves = {leaf.order for effect in reached for leaf in _leaves(turn.state, effect)}
-    orders = sorted(leaves - _under_way(turn.state), reverse=True)
+    found = {leaf.order for effect in reached for leaf in leaves(turn.state, effect)}
+    orders = sorted(found - under_way(turn.state), reverse=True)
     if not orders:
         return False
     if event.waits:
@@ -37,11 +37,12 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
 def orders_inside(state: InstanceState, scope: int) -> list[int]:
     """What is to be undone where a transaction is cancelled: everything inside, newest first."""
     left = [e for e in state.log.values() if scope in e.path and not e.undone and not e.only_holds]
-    under_way = _under_way(state)
-    return newest_first(state, [effect for effect in left if effect.order not in under_way])
+    busy = under_way(state)
+    return newest_first(state, [effect for effect in left if effect.order not in busy])
 
 
-def _under_way(state: InstanceState) -> set[int]:
+def under_way(state: InstanceState) -> set[int]:
+    """What is being undone already."""
     return {order for walk in state.compensations.values() for order in walk.orders}
 
 
@@ -62,7 +63,7 @@ def _reach(turn: Turn, step: Step) -> Iterator[int]:
         yield around.id
 
 
-def _leaves(state: InstanceState, effect: Effect) -> Iterator[Effect]:
+def leaves(state: InstanceState, effect: Effect) -> Iterator[Effect]:
     """The effect, or (of a completed sub-process without a handler) those of the activities completed inside."""
     if effect.undone:
         return
@@ -71,4 +72,4 @@ def _leaves(state: InstanceState, effect: Effect) -> Iterator[Effect]:
     elif effect.inside is not None:
         for inner in state.log.values():
             if inner.path and inner.path[-1] == effect.inside:
-                yield from _leaves(state, inner)
+                yield from leaves(state, inner)

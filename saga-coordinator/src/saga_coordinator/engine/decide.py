@@ -55,6 +55,8 @@ def settle(turn: Turn) -> None:
     """Let everything go as far as it can without the outside world, then say what the instance's status is."""
     while True:
         turn.run(finish)
+        if turn.state.suspended:
+            break
         _retire(turn)
         if not (_react(turn) or inclusive_gateway.join(turn) or proceed(turn) or conclude(turn)):
             break
@@ -80,6 +82,8 @@ def status_of(state: InstanceState) -> str:
     """The open status that the steps imply; a final one stays."""
     if state.ended and not state.incidents:
         return state.status
+    if state.suspended:
+        return "suspended"
     if state.incidents:
         return "incident"
     if state.stopping is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine.evolving import outcomes, scopes, tokens, undoing, waits
+from saga_coordinator.engine.evolving import migration, outcomes, scopes, tokens, undoing, waits
 from saga_coordinator.engine.state import InstanceState
 
 
@@ -40,6 +40,8 @@ _TOLD = (
     f.ErrorThrown,
     f.EscalationThrown,
     f.OperatorActed,
+    f.StepSkipped,
+    f.DeadlinePassed,
     f.SignalThrown,
     f.MessageThrown,
     f.ChildTold,
@@ -51,4 +53,5 @@ _APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     **outcomes.APPLY,
     **waits.APPLY,
     **undoing.APPLY,
+    **migration.APPLY,
 }

@@ -458,6 +458,64 @@ class OperatorActed(_Fact, frozen=True, kw_only=True, tag="operator-acted"):
     by: str | None = None
     reason: str | None = None
     step: int | None = None
+    evidence: str | None = None
+
+
+class StepSkipped(_Fact, frozen=True, kw_only=True, tag="step-skipped"):
+    """The step counts as done with this output, although it was not done."""
+
+    step: int
+    element: str
+    output: Any = None
+
+
+class MoveBegun(_Fact, frozen=True, kw_only=True, tag="move-begun"):
+    """As soon as what lies between is undone, a token begins at `element`; it waits there as step `step`."""
+
+    step: int
+    element: str
+    scope: int
+
+
+class InstanceSuspended(_Fact, frozen=True, kw_only=True, tag="instance-suspended"):
+    """Nothing begins from now on."""
+
+
+class InstanceResumed(_Fact, frozen=True, kw_only=True, tag="instance-resumed"):
+    """The tokens that were parked and the timers that were held go on."""
+
+
+class TokenParked(_Fact, frozen=True, kw_only=True, tag="token-parked"):
+    """A token that would have gone to `element` waits until the instance is resumed."""
+
+    element: str
+    scope: int
+    via: str | None = None
+
+
+class TokensDropped(_Fact, frozen=True, kw_only=True, tag="tokens-dropped"):
+    """The tokens that are parked in the scope are gone: it was interrupted."""
+
+    scope: int
+
+
+class TimerHeld(_Fact, frozen=True, kw_only=True, tag="timer-held"):
+    """The timer was due while the instance was suspended."""
+
+    timer: int
+
+
+class DeadlinePassed(_Fact, frozen=True, kw_only=True, tag="deadline-passed"):
+    """The step (0: the instance) has taken longer than it may."""
+
+    step: int
+
+
+class Migrated(_Fact, frozen=True, kw_only=True, tag="migrated"):
+    """The instance goes on in another version; `elements` are those that have another id there."""
+
+    version: int
+    elements: dict[str, str] = {}
 
 
 # -- recovery
@@ -593,6 +651,15 @@ Fact = (
     | IncidentRaised
     | IncidentResolved
     | OperatorActed
+    | StepSkipped
+    | MoveBegun
+    | InstanceSuspended
+    | InstanceResumed
+    | TokenParked
+    | TokensDropped
+    | TimerHeld
+    | DeadlinePassed
+    | Migrated
     | CompensationStarted
     | UndoStarted
     | Undone

@@ -139,11 +139,72 @@ class CompleteStep(_Input, frozen=True, kw_only=True, tag="complete-step"):
 
 class Retry(_Input, frozen=True, kw_only=True, tag="retry"):
     """Operator: try the step with an incident again (None: every incident). `expected_seq`: refused if the instance
-    has moved. `happened` answers an unknown outcome for which there is no probe."""
+    has moved. `happened` answers an unknown outcome for which there is no probe; `edited` replaces what the
+    system is asked for."""
 
     step: int | None = None
     happened: bool | None = None
     output: Any = None
+    edited: Any = None
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class Skip(_Input, frozen=True, kw_only=True, tag="skip"):
+    """Operator: the step counts as done with this output."""
+
+    step: int
+    output: Any = None
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class Move(_Input, frozen=True, kw_only=True, tag="move"):
+    """Operator: the token at the step goes to the flow node `to` of the same level, forward or back; `undo`: what lies
+    between is undone first. `variables` have new values then."""
+
+    step: int
+    to: str
+    undo: bool = False
+    variables: dict[str, Any] = {}
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class ByHand(_Input, frozen=True, kw_only=True, tag="by-hand"):
+    """Operator: what this undo could not undo was undone by hand; `evidence` says where that can be seen."""
+
+    step: int
+    reason: str
+    evidence: str
+    by: str | None = None
+    expected_seq: int | None = None
+
+
+class Suspend(_Input, frozen=True, kw_only=True, tag="suspend"):
+    """Operator: nothing begins in this instance until it is resumed."""
+
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class Resume(_Input, frozen=True, kw_only=True, tag="resume"):
+    """Operator: the instance goes on."""
+
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
+class Migrate(_Input, frozen=True, kw_only=True, tag="migrate"):
+    """Operator: the instance goes on in the version with which it is decided; `elements` maps ids that differ there."""
+
+    version: int
+    elements: dict[str, str] = {}
     by: str | None = None
     reason: str | None = None
     expected_seq: int | None = None
@@ -236,6 +297,12 @@ Input = (
     | FireEvent
     | CompleteStep
     | Retry
+    | Skip
+    | Move
+    | ByHand
+    | Suspend
+    | Resume
+    | Migrate
     | Cancel
     | ChooseFlows
     | LocksGranted

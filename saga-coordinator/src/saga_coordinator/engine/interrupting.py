@@ -23,7 +23,7 @@ def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
     step = turn.state.steps[step_id]
     if step.inside is not None and step.inside in turn.state.scopes:
         _interrupt_inside(turn, step, step.inside, by)
-    elif step.phase is Phase.CALLING and step.child is not None:
+    elif step.child is not None and _is_called(step):
         turn.emit(f.Interrupted(step=step_id, by=by, lingers=True))
         turn.emit(f.ChildTold(step=step_id, child=step.child, what="stop"))
     elif _outcome_is_open(step):
@@ -61,6 +61,12 @@ def _interrupt_inside(turn: Turn, step: Step, inside: int, by: str | None) -> No
         _drop(turn, step, by)
     else:
         turn.emit(f.Interrupted(step=step.id, by=by, lingers=True))
+
+
+def _is_called(step: Step) -> bool:
+    """Whether the step's child is (or may be) at work."""
+    late = step.incident is not None and step.incident.resume == "wait"
+    return step.phase is Phase.CALLING or step.waits_for == "child" or late
 
 
 def _outcome_is_open(step: Step) -> bool:

@@ -48,10 +48,14 @@ def _register(turn: Turn, step_id: int, absent: Absent, output: Any, references:
 
 
 def _reopen(turn: Turn, order: int, element: str) -> None:
-    """The final status comes back once a person has had the effect undone."""
+    """The final status comes back once the effect is undone: by a person's word, or (in a called process, which has
+    ended only for its caller) at once."""
     final = turn.state.status
     turn.emit(f.InstanceStopping(then=final, undo=False, reason="an effect appeared after the end"))
     start_walk(turn, [order])
+    if turn.state.parent is not None:
+        turn.emit(f.StatusChanged(status="compensating"))
+        return
     step_id = turn.new_id()
     handler = turn.state.log[order].handler
     turn.emit(f.UndoStarted(step=step_id, order=order, element=element, scope=ROOT, handler=handler))

@@ -181,7 +181,8 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """Execution details of an activity."""
+    """Execution details of an activity. `timeout` is how long a system may take to answer, `deadline` how long the step
+    may take in all, whoever it waits for (ms)."""
 
     operation: Operation | None = None
     inputs: tuple[FieldMapping, ...] = ()
@@ -189,6 +190,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     retry: Retry = Retry()
     step_class: StepClass = StepClass.COMPENSATABLE
     timeout: int | None = None
+    deadline: int | None = None
     undo: Undo | None = None
     lock: Lock | None = None
     script: Expression | None = None
@@ -213,7 +215,8 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     one inside it, where an event sub-process compensates it); `body` is the inside of a sub-process, `loop` says that
     the activity is done several times, `takes_all` that an event-based gateway which begins instances waits for all its
     events, `called` which process a call activity runs. `upstream` of an inclusive join:
-    for each incoming flow, the flow nodes from which a token can still come along it without passing the gateway."""
+    for each incoming flow, the flow nodes from which a token can still come along it without passing the gateway;
+    `direct`: the same over sequence flows alone."""
 
     id: str
     kind: Kind
@@ -236,6 +239,7 @@ class Element(msgspec.Struct, frozen=True, kw_only=True):
     loop: Loop | None = None
     called: str | None = None
     upstream: tuple[frozenset[str], ...] = ()
+    direct: tuple[frozenset[str], ...] = ()
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -264,6 +268,13 @@ class SecretFields(msgspec.Struct, frozen=True):
     outputs: tuple[str, ...] = ()
 
 
+class Deadline(msgspec.Struct, frozen=True):
+    """How long an instance may take (ms); late, it is undone (`undo`) or a person is told."""
+
+    after: int
+    undo: bool = False
+
+
 class Process(msgspec.Struct, frozen=True, kw_only=True):
     """An executable process: every flow node and flow of every depth by id. `secrets` are dotted paths of variables,
     `secret_fields` go by operation; the engine itself knows no secrets."""
@@ -275,6 +286,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     flows: dict[str, Flow] = {}
     body: Body = Body()
     business_key: BusinessKey = BusinessKey()
+    deadline: Deadline | None = None
     secrets: tuple[str, ...] = ()
     secret_fields: dict[str, SecretFields] = {}
 

@@ -74,6 +74,9 @@ def _end_walk(turn: Turn, walk: Compensation) -> None:
         turn.check(ROOT)
     elif step.inside is not None:
         turn.check(step.inside)
+    elif step.moves:
+        turn.emit(f.Left(step=step.id, flows=[]))
+        turn.start(step.element, step.scope)
     elif not step.lingers:
         move_on(turn, step.id)
 
@@ -95,8 +98,11 @@ def conclude(turn: Turn) -> bool:
 def end(turn: Turn, status: str) -> None:
     """The instance takes its final status and gives up what it held."""
     close_listeners(turn, ROOT)
-    if status == "completed" and turn.state.parent is not None and turn.process.body.handler is not None:
-        _register_handler(turn, turn.process.body.handler)
+    for timer in [timer.id for timer in turn.state.timers.values() if timer.step == 0]:
+        turn.emit(f.TimerCleared(timer=timer))
+    handler = turn.process.body.handler if status == "completed" and turn.state.parent is not None else None
+    if handler is not None and not any(effect.inside == ROOT for effect in turn.state.log.values()):
+        _register_handler(turn, handler)
     turn.emit(f.StatusChanged(status=status))
     release_all(turn)
     tell_end(turn)

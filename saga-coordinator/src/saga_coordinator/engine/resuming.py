@@ -6,41 +6,66 @@ from saga_coordinator.engine import commands
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import complete, map_output, move_on, task_of
-from saga_coordinator.engine.elements import enter, inclusive_gateway, multi_instance
+from saga_coordinator.engine.elements import enter, inclusive_gateway, multi_instance, service_task
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.incidents import UNKNOWN_OUTCOME
 from saga_coordinator.engine.listening import listen
 from saga_coordinator.engine.outcomes import adopt, applied
+from saga_coordinator.engine.process import Kind
 from saga_coordinator.engine.recovery import perform
 from saga_coordinator.engine.state import Step
 from saga_coordinator.engine.turn import Turn
 
+_ASKING = frozenset({Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.BUSINESS_RULE_TASK})
+
 Resume = Callable[[Turn, Step, f.IncidentRaised, i.Retry], None]
 
 
-def check(step: Step, retry: i.Retry) -> f.IncidentRaised:
+def check(turn: Turn, step: Step, retry: i.Retry) -> f.IncidentRaised:
     """The step's incident. Raises `IllegalInput` where a retry needs an answer that it does not have."""
     incident = step.incident
     if incident is None:
         raise IllegalInput("NO_INCIDENT", f"step {step.id} ({step.element}) has no incident")
     if incident.code == UNKNOWN_OUTCOME and retry.happened is None:
         raise IllegalInput("NEEDS_ANSWER", "say whether it happened: nobody else can tell (`happened`: true or false)")
+    if retry.edited is not None and not _takes_input(turn, step, incident):
+        raise IllegalInput("NO_INPUT", f"step {step.id} ({step.element}) asks no system: there is no input to edit")
     return incident
+
+
+def _takes_input(turn: Turn, step: Step, incident: f.IncidentRaised) -> bool:
+    """Whether a retry asks a system: once more, or for the first time."""
+    return incident.resume == "again" or (incident.resume == "enter" and turn.element(step).kind in _ASKING)
 
 
 def resume(turn: Turn, step: Step, retry: i.Retry) -> None:
     """Go on where the step's incident says. Raises `IllegalInput` as `check` does."""
-    incident = check(step, retry)
+    incident = check(turn, step, retry)
     turn.emit(f.IncidentResolved(step=step.id, by=retry.by))
     RESUME[incident.resume](turn, turn.state.steps[step.id], incident, retry)
 
 
 def _enter(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
-    enter(turn, step.id)
+    if retry.edited is not None:
+        service_task.enter(turn, step.id, retry.edited)
+    else:
+        enter(turn, step.id)
 
 
 def _again(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
-    commands.again(turn, step)
+    commands.again(turn, step, retry.edited)
+
+
+def _wait(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
+    """The step is given more time; a system that took it is asked how far it is."""
+    if step.command is not None:
+        commands.probe(turn, step)
+    elif step.inside is not None:
+        return
+    elif step.child is not None:
+        turn.emit(f.StepWaiting(step=step.id, waits_for="child"))
+    else:
+        turn.emit(f.StepWaiting(step=step.id, waits_for=step.waits_for or "person"))
 
 
 def _probe(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
@@ -103,4 +128,5 @@ RESUME: dict[str, Resume] = {
     "split": _split,
     "listen": _listen,
     "round": _round,
+    "wait": _wait,
 }

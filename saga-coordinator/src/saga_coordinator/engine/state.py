@@ -42,7 +42,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `completed`: its work is done and only leaving is left; `held`: effects of earlier attempts that turned up while a
     later one is under way; `item`: which item of a multi-instance or round of a loop it is, from 1; `listens`: it is no
     token but the start event of an event sub-process that waits; `child`: the instance that a call activity runs, or
-    that an undo undoes.
+    that an undo undoes; `moves`: a token begins at its element when what lies between is undone.
     """
 
     id: int
@@ -72,6 +72,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     listens: bool = False
     child: str | None = None
     calls: int = 0
+    moves: bool = False
 
     @property
     def sent(self) -> f.CommandIssued:
@@ -194,6 +195,14 @@ class Compensation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     active: dict[int, int] = {}
 
 
+class Parked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A token that waits at the door of `element` until the instance is resumed."""
+
+    element: str
+    scope: int
+    via: str | None = None
+
+
 class LockRequest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Locks that a step wants or (`taken`) holds. `holders`: who had them when it asked."""
 
@@ -230,6 +239,8 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
     told: int = 0
     pivoted: bool = False
     suspended: bool = False
+    parked: tuple[Parked, ...] = ()
+    held: tuple[int, ...] = ()
     stopping: f.InstanceStopping | None = None
     scopes: dict[int, Scope] = {}
     steps: dict[int, Step] = {}
@@ -266,6 +277,8 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             told=self.told,
             pivoted=self.pivoted,
             suspended=self.suspended,
+            parked=self.parked,
+            held=self.held,
             stopping=self.stopping,
             scopes=self.scopes.copy(),
             steps=self.steps.copy(),

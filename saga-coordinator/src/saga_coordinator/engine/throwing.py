@@ -36,6 +36,12 @@ def throw_error(turn: Turn, step_id: int, code: str, message: str = "", resume: 
         stop(turn, "compensated", undo=True, reason=reason)
 
 
+def is_caught(turn: Turn, step: Step, code: str) -> bool:
+    """Whether somebody takes an error with this very code."""
+    catcher = _catcher(turn, step, Trigger.ERROR, code)
+    return catcher is not None and catcher[1].event is not None and catcher[1].event.code == code
+
+
 def throw_escalation(turn: Turn, step_id: int, code: str, payload: Any = None) -> None:
     """Propagate the escalation outwards from the step, which may end because of it. Nobody has to take it."""
     catcher = _catcher(turn, turn.state.steps[step_id], Trigger.ESCALATION, code)

@@ -4,8 +4,8 @@ Everything that happens goes through `emit`, so that what is decided next sees w
 first in, first out; outgoing flows in file order.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.evolve import apply
 from saga_coordinator.engine.paths import put
 from saga_coordinator.engine.process import Element, Expression, FieldMapping, Process, Unevaluable
-from saga_coordinator.engine.state import InstanceState, Step
+from saga_coordinator.engine.state import InstanceState, Parked, Step
 
 MOST_MOVES = 20_000
 
@@ -42,7 +42,7 @@ class Turn:
         self.moves = 0
         self._enter = enter
         self._agenda: deque[Token] = deque()
-        self._under_way: dict[int, int] = {}
+        self._under_way: dict[int, int] = dict(Counter(token.scope for token in state.parked))
 
     # -- facts and ids
 
@@ -107,16 +107,30 @@ class Turn:
         """Take back the tokens that are on their way in the scope (it was interrupted)."""
         self._agenda = deque(token for token in self._agenda if token.scope != scope)
         self._under_way.pop(scope, None)
+        if any(token.scope == scope for token in self.state.parked):
+            self.emit(f.TokensDropped(scope=scope))
+
+    def unpark(self, parked: Iterable[Parked]) -> None:
+        """Put the tokens that were parked on their way again."""
+        self._agenda.extend(Token(token.scope, token.element, token.via) for token in parked)
 
     def run(self, finish: Callable[["Turn", int], None]) -> None:
-        """Let every token go as far as it can: `finish` gets the scope that is empty."""
+        """Let every token go as far as it can: `finish` gets the scope that is empty. In a suspended instance they are
+        parked instead, and no scope is asked whether it is finished."""
         while self._agenda:
             token = self._agenda.popleft()
+            if self.state.suspended:
+                self._park(token)
+                continue
             if token.element is None:
                 self._ask(token.scope, finish)
                 continue
             self._under_way[token.scope] -= 1
             self.enter(token.element, token.scope, token.via)
+
+    def _park(self, token: Token) -> None:
+        if token.element is not None:
+            self.emit(f.TokenParked(element=token.element, scope=token.scope, via=token.via))
 
     def enter(self, element: str, scope: int, via: str | None = None, item: int | None = None) -> None:
         """A token arrives at a flow node (or begins one item of it): it does what that kind of node does."""

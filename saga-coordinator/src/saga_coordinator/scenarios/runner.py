@@ -82,7 +82,7 @@ class Runner:
             return Result(path, scenario.name, ok=not reason, reason=reason, process=file, process_id=process_id)
         except BadScenario as error:
             return Result(path, scenario.name, ok=False, reason=str(error))
-        stage = Stage(scenario, prepare(process, scenario), self._called(path, scenario))
+        stage = Stage(scenario, prepare(process, scenario), self._called(path, scenario), self._loaded(path, scenario))
         reason = _play(stage)
         return Result(
             path,
@@ -94,6 +94,13 @@ class Runner:
             process_id=process.id,
             reached=reached(stage, process.id),
         )
+
+    def _loaded(self, path: Path, scenario: Scenario) -> Callable[[str], Process]:
+        def loaded(reference: str) -> Process:
+            file, wanted = _split(reference)
+            return prepare(self.parse(path.parent / file, wanted), scenario)
+
+        return loaded
 
     def _called(self, path: Path, scenario: Scenario) -> Called:
         """Which process a call activity runs: what the scenario says, else a loaded one with the id that it names."""

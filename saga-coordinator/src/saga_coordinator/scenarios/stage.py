@@ -20,11 +20,12 @@ Called = Callable[[str, str], Process | None]
 @dataclass(slots=True)
 class Stage:
     """The instance is `root`; `runs` has it and its children by id. `now` is the virtual time (ms), `told` everything
-    that happened, whoever it happened to."""
+    that happened, whoever it happened to. `loaded` reads another process by its file."""
 
     scenario: Scenario
     process: Process
     called: Called
+    loaded: Callable[[str], Process]
     now: int = 0
     told: list[tuple[Run, f.Fact]] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Boundary events (BPMN 10.5.4: attached to an activity's boundary, 10.5.6)."""
 
-from saga_coordinator.bpmn.diagram import Diagram, Part
+from saga_coordinator.bpmn.diagram import Diagram, Level, Part
 from saga_coordinator.bpmn.findings import Findings, Rule
 from saga_coordinator.engine.process import Kind, Trigger
 
@@ -8,6 +8,7 @@ from saga_coordinator.engine.process import Kind, Trigger
 def check(diagram: Diagram, findings: Findings) -> None:
     """Every boundary event is attached to an activity of its level and has outgoing flows only."""
     for level in diagram.levels:
+        _check_errors(level, findings)
         for part in level.of(Kind.BOUNDARY_EVENT):
             _check_host(part, findings)
             if part.incoming:
@@ -20,6 +21,23 @@ def check(diagram: Diagram, findings: Findings) -> None:
                 )
 
 
+def _check_errors(level: Level, findings: Findings) -> None:
+    """Which handler takes an error is certain: no two on one activity, or beside each other, are for the same."""
+    beside = [
+        event for part in level.parts if part.is_event_sub_process and part.inside for event in part.inside.starts
+    ]
+    for handlers in (beside, *(part.boundary for part in level.parts)):
+        taken: set[str] = set()
+        for event in handlers:
+            if event.trigger is not Trigger.ERROR or event.definition is None:
+                continue
+            error = event.definition.get("errorRef") or ""
+            if error in taken:
+                message = f"another event takes {error or 'every error'} already"
+                findings.add(Rule.ERROR_TAKEN_TWICE, event.id, event.node.line, message)
+            taken.add(error)
+
+
 def _check_host(part: Part, findings: Findings) -> None:
     reference = part.node.get("attachedToRef")
     problem = ""
@@ -29,6 +47,8 @@ def _check_host(part: Part, findings: Findings) -> None:
         problem = f"there is no activity {reference!r}"
     elif not part.host.is_activity:
         problem = f"{reference} is a {part.host.node.name}, not an activity"
+    elif part.host.is_event_sub_process:
+        problem = f"{reference} is an event sub-process"
     elif part.host.level is not part.level:
         problem = f"{reference} is on another level"
     if problem:

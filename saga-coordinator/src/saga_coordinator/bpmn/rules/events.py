@@ -16,7 +16,7 @@ ALLOWED: dict[Kind, set[Trigger]] = {
         _T.NONE, _T.MESSAGE, _T.ERROR, _T.ESCALATION, _T.CANCEL, _T.COMPENSATE, _T.SIGNAL, _T.TERMINATE,
     },
 }  # fmt: skip
-_MUST_INTERRUPT = {_T.ERROR, _T.CANCEL, _T.COMPENSATE}
+_MUST_INTERRUPT = {_T.ERROR, _T.CANCEL}  # for compensation the attribute has no meaning (table 10.91)
 _NEEDS_DEFINITION = {Kind.CATCH_EVENT, Kind.BOUNDARY_EVENT}
 
 

@@ -2,6 +2,7 @@
 
 from saga_coordinator.engine.activities import task_of
 from saga_coordinator.engine.children import call
+from saga_coordinator.engine.deadlines import set_deadline
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm_boundary, disarm
@@ -15,6 +16,7 @@ def enter(turn: Turn, step_id: int) -> None:
     try:
         variables = turn.local(inputs, step.scope) if inputs else {}
         arm_boundary(turn, step_id)
+        set_deadline(turn, step_id, task_of(element))
     except ExpressionFailed as error:
         disarm(turn, step_id)
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")

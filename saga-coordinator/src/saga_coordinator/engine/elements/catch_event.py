@@ -1,7 +1,8 @@
 """Intermediate catch events and receive tasks: wait for a timer, a message, a signal or a condition."""
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine.activities import move_on
+from saga_coordinator.engine.activities import move_on, task_of
+from saga_coordinator.engine.deadlines import set_deadline
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.process import Trigger
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
@@ -20,6 +21,7 @@ def enter(turn: Turn, step_id: int) -> None:
     try:
         arm_boundary(turn, step_id)
         arm(turn, step_id, element, "event")
+        set_deadline(turn, step_id, task_of(element))
     except ExpressionFailed as error:
         disarm(turn, step_id)
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")

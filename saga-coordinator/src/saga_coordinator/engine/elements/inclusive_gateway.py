@@ -44,11 +44,11 @@ def _tokens(turn: Turn, step: Step) -> Iterator[Step]:
 
 def _more_can_come(turn: Turn, element: Element, waiting: list[Step]) -> bool:
     """Whether a token elsewhere in the scope has a way to an incoming flow that has none, and no way to one that has
-    (BPMN 2.0, 13.4.3)."""
+    (BPMN 2.0, 13.4.3). What may come by a boundary event is waited for, but excuses nothing."""
     arrived = {step.via for step in waiting}
-    pairs = list(zip(element.incoming, element.upstream, strict=True))
-    here = frozenset().union(*(nodes for flow, nodes in pairs if flow in arrived))
-    missing = frozenset().union(*(nodes for flow, nodes in pairs if flow not in arrived))
+    ways = list(zip(element.incoming, element.upstream, element.direct, strict=True))
+    here = frozenset[str]().union(*(direct for flow, _, direct in ways if flow in arrived))
+    missing = frozenset[str]().union(*(nodes for flow, nodes, _ in ways if flow not in arrived))
     elsewhere = (token.element for token in _tokens(turn, waiting[0]) if token not in waiting)
     return any(node in missing and node not in here for node in elsewhere)
 

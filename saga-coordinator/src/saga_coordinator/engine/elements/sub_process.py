@@ -2,6 +2,7 @@
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import complete, task_of
+from saga_coordinator.engine.deadlines import set_deadline
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.listening import close_listeners, open_listeners
 from saga_coordinator.engine.process import Body
@@ -17,6 +18,7 @@ def enter(turn: Turn, step_id: int) -> None:
     try:
         local = turn.local(task.inputs, step.scope)
         arm_boundary(turn, step_id)
+        set_deadline(turn, step_id, task_of(element))
     except ExpressionFailed as error:
         disarm(turn, step_id)
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")

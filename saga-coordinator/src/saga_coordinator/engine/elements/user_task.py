@@ -2,6 +2,7 @@
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import task_of
+from saga_coordinator.engine.deadlines import set_deadline
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.locking import must_wait
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
@@ -17,6 +18,7 @@ def enter(turn: Turn, step_id: int) -> None:
             return
         assignee = turn.evaluate(task.assignee, turn.state.variables(step.scope)) if task.assignee else None
         arm_boundary(turn, step_id)
+        set_deadline(turn, step_id, task)
     except ExpressionFailed as error:
         disarm(turn, step_id)
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")

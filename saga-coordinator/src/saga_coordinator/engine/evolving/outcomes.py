@@ -108,7 +108,10 @@ def _incident_raised(state: InstanceState, fact: f.IncidentRaised) -> None:
 
 
 def _incident_resolved(state: InstanceState, fact: f.IncidentResolved) -> None:
-    change(state, fact.step, phase=Phase.ENTERED, incident=None)
+    step = state.steps.get(fact.step)
+    if step is not None:
+        phase = Phase.INSIDE if step.inside in state.scopes else Phase.WAITING if step.listens else Phase.ENTERED
+        state.steps[step.id] = replace(step, phase=phase, incident=None)
     state.incidents.pop(fact.step, None)
 
 

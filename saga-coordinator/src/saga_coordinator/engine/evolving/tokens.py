@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.evolving.steps import change, close, open_step
-from saga_coordinator.engine.state import ROOT, InstanceState, Phase, Scope, Step
+from saga_coordinator.engine.state import ROOT, InstanceState, Parked, Phase, Scope, Step
 
 
 def _instance_started(state: InstanceState, fact: f.InstanceStarted) -> None:
@@ -49,6 +49,31 @@ def _interrupted(state: InstanceState, fact: f.Interrupted) -> None:
         close(state, fact.step)
 
 
+def _move_begun(state: InstanceState, fact: f.MoveBegun) -> None:
+    step = Step(id=fact.step, element=fact.element, scope=fact.scope, phase=Phase.WAITING, waits_for="compensation")
+    open_step(state, replace(step, moves=True))
+
+
+def _suspended(state: InstanceState, fact: f.InstanceSuspended) -> None:
+    state.suspended = True
+
+
+def _resumed(state: InstanceState, fact: f.InstanceResumed) -> None:
+    state.suspended, state.parked, state.held = False, (), ()
+
+
+def _token_parked(state: InstanceState, fact: f.TokenParked) -> None:
+    state.parked = (*state.parked, Parked(element=fact.element, scope=fact.scope, via=fact.via))
+
+
+def _tokens_dropped(state: InstanceState, fact: f.TokensDropped) -> None:
+    state.parked = tuple(token for token in state.parked if token.scope != fact.scope)
+
+
+def _timer_held(state: InstanceState, fact: f.TimerHeld) -> None:
+    state.held = (*state.held, fact.timer)
+
+
 def _instance_stopping(state: InstanceState, fact: f.InstanceStopping) -> None:
     state.stopping = fact
 
@@ -62,4 +87,10 @@ APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.Joined: _joined,
     f.Interrupted: _interrupted,
     f.InstanceStopping: _instance_stopping,
+    f.MoveBegun: _move_begun,
+    f.InstanceSuspended: _suspended,
+    f.InstanceResumed: _resumed,
+    f.TokenParked: _token_parked,
+    f.TokensDropped: _tokens_dropped,
+    f.TimerHeld: _timer_held,
 }

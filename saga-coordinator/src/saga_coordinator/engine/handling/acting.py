@@ -5,12 +5,15 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine import migrating, suspending
+from saga_coordinator.engine.handling.arriving import fire_timer
 from saga_coordinator.engine.happening import fire
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.interrupting import interrupt
 from saga_coordinator.engine.outcomes import applied
 from saga_coordinator.engine.process import Element, Kind
 from saga_coordinator.engine.recovery import stop
+from saga_coordinator.engine.repairing import by_hand, move, skip
 from saga_coordinator.engine.resuming import check, resume
 from saga_coordinator.engine.state import ROOT, Phase, Step
 from saga_coordinator.engine.throwing import throw_error, throw_escalation
@@ -20,8 +23,9 @@ from saga_coordinator.engine.waiting import disarm
 
 def _complete_step(turn: Turn, act: i.CompleteStep) -> bool:
     step = _open_step(turn, act.step)
-    by_hand = step.phase is Phase.WAITING and step.waits_for in ("person", "message")
-    if not by_hand and step.phase is not Phase.ACCEPTED:
+    waits = step.phase is Phase.WAITING or (step.incident is not None and step.incident.resume == "wait")
+    for_somebody = waits and step.waits_for in ("person", "message")
+    if not for_somebody and step.phase is not Phase.ACCEPTED:
         raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) does not wait for anybody ({step.phase})")
     applied(turn, step, i.CompletedOutcome(output=act.output), act.by)
     return True
@@ -36,11 +40,13 @@ def _open_step(turn: Turn, step_id: int) -> Step:
 
 def _retry(turn: Turn, act: i.Retry) -> bool:
     _expect(turn, act.expected_seq)
+    if turn.state.suspended:
+        raise IllegalInput("SUSPENDED", "the instance is suspended: resume it first")
     wanted = list(turn.state.incidents) if act.step is None else [_open_step(turn, act.step).id]
     if not wanted:
         raise IllegalInput("NO_INCIDENT", "the instance has no incident")
     for step_id in wanted:
-        check(turn.state.steps[step_id], act)
+        check(turn, turn.state.steps[step_id], act)
     turn.emit(f.OperatorActed(action="retry", by=act.by, reason=act.reason, step=act.step))
     for step_id in wanted:
         step = turn.state.steps.get(step_id)
@@ -59,6 +65,8 @@ def _cancel(turn: Turn, act: i.Cancel) -> bool:
     if stopping is not None and (act.undo or not turn.state.incidents):
         raise IllegalInput("ALREADY_STOPPING", f"the instance is on its way to {stopping.then}")
     turn.emit(f.OperatorActed(action="cancel", by=act.by, reason=act.reason))
+    if turn.state.suspended:
+        suspending.resume(turn)
     if stopping is not None:
         _abandon(turn)
     stop(turn, "compensated" if act.undo else "cancelled", undo=act.undo, reason=act.reason or "cancelled")
@@ -136,11 +144,66 @@ def _waits_for(turn: Turn, step: Step, event: Element) -> bool:
     return step.element == event.id and event.kind in (Kind.CATCH_EVENT, Kind.RECEIVE_TASK)
 
 
+def _skip(turn: Turn, act: i.Skip) -> bool:
+    _expect(turn, act.expected_seq)
+    skip(turn, _open_step(turn, act.step), act)
+    return True
+
+
+def _move(turn: Turn, act: i.Move) -> bool:
+    _expect(turn, act.expected_seq)
+    move(turn, _open_step(turn, act.step), act)
+    return True
+
+
+def _by_hand(turn: Turn, act: i.ByHand) -> bool:
+    _expect(turn, act.expected_seq)
+    by_hand(turn, _open_step(turn, act.step), act)
+    return True
+
+
+def _suspend(turn: Turn, act: i.Suspend) -> bool:
+    _expect(turn, act.expected_seq)
+    if turn.state.ended or turn.state.suspended:
+        raise IllegalInput("ENDED" if turn.state.ended else "SUSPENDED", f"the instance is {turn.state.status}")
+    turn.emit(f.OperatorActed(action="suspend", by=act.by, reason=act.reason))
+    suspending.suspend(turn)
+    return True
+
+
+def _resume(turn: Turn, act: i.Resume) -> bool:
+    _expect(turn, act.expected_seq)
+    if not turn.state.suspended:
+        raise IllegalInput("NOT_SUSPENDED", f"the instance is {turn.state.status}")
+    turn.emit(f.OperatorActed(action="resume", by=act.by, reason=act.reason))
+    _go_on(turn)
+    return True
+
+
+def _go_on(turn: Turn) -> None:
+    for timer_id in suspending.resume(turn):
+        timer = turn.state.timers.get(timer_id)
+        if timer is not None:
+            fire_timer(turn, timer)
+
+
+def _migrate(turn: Turn, act: i.Migrate) -> bool:
+    _expect(turn, act.expected_seq)
+    migrating.migrate(turn, act)
+    return True
+
+
 HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
     i.CompleteStep: _complete_step,
     i.Retry: _retry,
     i.Cancel: _cancel,
     i.ChooseFlows: _choose_flows,
+    i.Skip: _skip,
+    i.Move: _move,
+    i.ByHand: _by_hand,
+    i.Suspend: _suspend,
+    i.Resume: _resume,
+    i.Migrate: _migrate,
     i.SetVariables: _set_variables,
     i.Throw: _throw,
     i.FireEvent: _fire_event,

@@ -8,6 +8,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import times
 from saga_coordinator.engine.commands import again, probe, wake
+from saga_coordinator.engine.deadlines import instance_late, step_late
 from saga_coordinator.engine.elements import enter, multi_instance
 from saga_coordinator.engine.happening import fire, happen
 from saga_coordinator.engine.incidents import CANNOT_BE_HANDLED, raise_incident
@@ -25,9 +26,21 @@ def _reply(turn: Turn, answer: i.Reply) -> bool:
 
 def _timer_due(turn: Turn, due: i.TimerDue) -> bool:
     timer = turn.state.timers.get(due.timer)
-    if timer is None:
+    if timer is None or timer.id in turn.state.held:
         return True
+    if turn.state.suspended:
+        turn.emit(f.TimerHeld(timer=timer.id))
+    else:
+        fire_timer(turn, timer)
+    return True
+
+
+def fire_timer(turn: Turn, timer: Timer) -> None:
+    """What the timer was set for happens."""
     turn.emit(f.TimerCleared(timer=timer.id, fired=True))
+    if timer.step == 0:
+        instance_late(turn)
+        return
     step = turn.state.steps[timer.step]
     internal = _TIMERS.get(timer.purpose)
     if internal is not None:
@@ -35,7 +48,6 @@ def _timer_due(turn: Turn, due: i.TimerDue) -> bool:
     else:
         fire(turn, step, turn.process.elements[timer.element or ""], None)
         _repeat(turn, timer)
-    return True
 
 
 def _lock_timed_out(turn: Turn, step: Step) -> None:
@@ -51,6 +63,7 @@ _TIMERS: dict[str, Callable[[Turn, Step], None]] = {
     "probe": probe,
     "lock": _lock_timed_out,
     "items": _more_items,
+    "deadline": step_late,
 }
 
 
@@ -79,6 +92,9 @@ def _signal_arrived(turn: Turn, signal: i.SignalArrived) -> bool:
 
 
 def _locks_granted(turn: Turn, grant: i.LocksGranted) -> bool:
+    """In a suspended instance it changes nothing: the store tells it again."""
+    if turn.state.suspended:
+        return True
     if granted(turn, grant.step):
         enter(turn, grant.step)
     return True

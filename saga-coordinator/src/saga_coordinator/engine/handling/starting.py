@@ -5,6 +5,7 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.deadlines import set_instance_deadline
 from saga_coordinator.engine.happening import pass_event
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.listening import open_listeners
@@ -35,6 +36,7 @@ def _start(turn: Turn, start: i.Start) -> bool:
             parent_step=start.parent_step,
         )
     )
+    set_instance_deadline(turn)
     open_listeners(turn, ROOT, process.body)
     if begun.kind in (Kind.CATCH_EVENT, Kind.RECEIVE_TASK):
         _begin_by_event(turn, begun, start.payload)

@@ -1,0 +1,110 @@
+"""What operators do to single steps: skip, move, and say that an undo was done by hand."""
+
+from typing import Any
+
+from saga_coordinator.engine import facts as f
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.activities import holding, task_of
+from saga_coordinator.engine.compensating import leaves, under_way
+from saga_coordinator.engine.illegal import IllegalInput
+from saga_coordinator.engine.interrupting import interrupt, interrupt_scope
+from saga_coordinator.engine.process import Process, Unevaluable
+from saga_coordinator.engine.recovery import start_walk, undone
+from saga_coordinator.engine.state import Phase, Step
+from saga_coordinator.engine.turn import ExpressionFailed, Turn
+
+
+def skip(turn: Turn, step: Step, act: i.Skip) -> None:
+    """The step counts as done with this output. What a command that is out does turns up as its effect still. Raises
+    `IllegalInput`."""
+    _check_on_path(turn, step)
+    element = turn.element(step)
+    try:
+        values = turn.outputs(task_of(element).outputs, act.output, step.scope)
+        flows = [] if step.item is not None else _ways(turn, step, values)
+    except (ExpressionFailed, Unevaluable) as error:
+        raise IllegalInput("BAD_OUTPUT", f"after {element.id} with this output: {error}") from error
+    turn.emit(f.OperatorActed(action="skip", by=act.by, reason=act.reason, step=step.id))
+    turn.emit(f.StepSkipped(step=step.id, element=element.id, output=act.output))
+    turn.merge(step.scope, values)
+    interrupt(turn, step.id)
+    turn.send(flows, step.scope)
+    turn.check(step.scope)
+
+
+def _ways(turn: Turn, step: Step, values: dict[str, Any]) -> list[str]:
+    """Where the token goes on. Raises `ExpressionFailed` and `Unevaluable`."""
+    draft = Turn(turn.process, turn.state.fork(), turn.now, _never)
+    draft.merge(step.scope, values)
+    return holding(draft, step)
+
+
+def _never(turn: Turn, step: int) -> None:
+    raise AssertionError(f"step {step} is only looked at")
+
+
+def move(turn: Turn, step: Step, act: i.Move) -> None:
+    """The token at the step goes to another flow node of the same level; with `undo`, what lies between is undone
+    before it begins there. Raises `IllegalInput`."""
+    _check_on_path(turn, step)
+    target = turn.process.elements.get(act.to)
+    if target is None or target.parent != turn.element(step).parent or target.attached_to or target.by_event:
+        raise IllegalInput("UNKNOWN_ELEMENT", f"{act.to} is no flow node beside {step.element} that a token can go to")
+    if step.item is not None:
+        raise IllegalInput("NOT_OPEN", f"step {step.id} is one item of {step.element}: skip it, or move the whole")
+    orders = _between(turn, step, act.to) if act.undo else []
+    turn.emit(f.OperatorActed(action="move", by=act.by, reason=act.reason, step=step.id))
+    turn.merge(step.scope, act.variables)
+    interrupt(turn, step.id)
+    if not orders:
+        turn.start(act.to, step.scope)
+        return
+    waiting = turn.new_id()
+    turn.emit(f.MoveBegun(step=waiting, element=act.to, scope=step.scope))
+    start_walk(turn, orders, f"moved back to {act.to}", waiting)
+
+
+def _check_on_path(turn: Turn, step: Step) -> None:
+    if step.lingers or step.listens or step.moves or turn.is_undoing(step) or turn.state.stopping is not None:
+        raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) is not on the way forward")
+
+
+def _between(turn: Turn, step: Step, to: str) -> list[int]:
+    """The effects of what lies on the ways from `to` to the step, newest first, and of what is inside the step."""
+    ahead = _reach(turn.process, to, backwards=False)
+    behind = _reach(turn.process, step.element, backwards=True)
+    log = list(turn.state.log.values())
+    passed = [e for e in log if e.scope == step.scope and e.element in ahead and e.element in behind]
+    inside = [e for e in log if step.inside is not None and e.path and e.path[-1] == step.inside]
+    found = {leaf.order for effect in (*passed, *inside) for leaf in leaves(turn.state, effect)}
+    return sorted(found - under_way(turn.state), reverse=True)
+
+
+def _reach(process: Process, begin: str, *, backwards: bool) -> set[str]:
+    reached: set[str] = set()
+    pending = [begin]
+    while pending:
+        node = pending.pop()
+        if node in reached:
+            continue
+        reached.add(node)
+        element = process.elements[node]
+        if backwards:
+            pending += [process.flows[flow].source for flow in element.incoming]
+            pending += [element.attached_to] if element.attached_to else []
+        else:
+            pending += [process.flows[flow].target for flow in element.outgoing]
+            pending += element.boundary
+    return reached
+
+
+def by_hand(turn: Turn, step: Step, act: i.ByHand) -> None:
+    """Somebody undid it outside; the walk goes on. Raises `IllegalInput` where nothing failed to be undone."""
+    undo = next((around for around in turn.around(step) if around.undoes is not None), None)
+    if undo is None or step.phase is not Phase.INCIDENT:
+        raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) is no undo that failed")
+    turn.emit(f.OperatorActed(action="by-hand", by=act.by, reason=act.reason, step=step.id, evidence=act.evidence))
+    if undo.inside is not None:
+        interrupt_scope(turn, undo.inside)
+        turn.emit(f.ScopeClosed(scope=undo.inside, completed=False))
+    undone(turn, undo.id)
