@@ -10,7 +10,7 @@ import structlog
 from saga_coordinator import blobs
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.state import InstanceState, open_commands
+from saga_coordinator.engine.state import InstanceState, encoder, open_commands
 from saga_coordinator.errors import Poison, SecretsUnreadable
 from saga_coordinator.lanes import JOURNAL, command_queue, lane_of
 from saga_coordinator.sealing import is_marked, masked
@@ -89,7 +89,7 @@ def decoded(input_: bytes) -> i.Input:
 
 def snapshot_of(state: InstanceState, aside: dict[str, bytes]) -> bytes:
     """A state as a snapshot: the shape of states, then the JSON. Large values are put `aside`."""
-    return _SHAPE + blobs.put_aside(encode(state), aside)
+    return _SHAPE + blobs.put_aside(encoder.encode(state), aside)
 
 
 def state_of(snapshot: bytes, contents: Mapping[str, bytes]) -> InstanceState | None:

@@ -51,6 +51,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
         },
         flows=flows,
         body=_body(diagram.levels[0]),
+        joins=tuple(p.id for p in _in_order(diagram) if p.kind is Kind.INCLUSIVE_GATEWAY and len(p.incoming) > 1),
         business_key=business_key,
         deadline=_deadline(diagram.process, context),
         secrets=secret,

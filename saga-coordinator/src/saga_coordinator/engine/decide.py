@@ -55,19 +55,23 @@ def settle(turn: Turn) -> None:
     """Let everything go as far as it can without the outside world, then say what the instance's status is."""
     while True:
         turn.run(finish)
-        if turn.state.suspended:
-            break
-        _retire(turn)
-        if not (_react(turn) or inclusive_gateway.join(turn) or proceed(turn) or conclude(turn)):
+        if turn.state.suspended or not _go_further(turn):
             break
     status = status_of(turn.state)
     if status != turn.state.status:
         turn.emit(f.StatusChanged(status=status))
 
 
+def _go_further(turn: Turn) -> bool:
+    """What can happen when every token stands still; whether anything did."""
+    _retire(turn)
+    joined = bool(turn.process.joins) and inclusive_gateway.join(turn)
+    return joined or _react(turn) or proceed(turn) or conclude(turn)
+
+
 def _retire(turn: Turn) -> None:
-    for scope in [scope for scope in turn.state.scopes.values() if scope.listeners]:
-        retire(turn, scope.id)
+    while turn.thinned:
+        retire(turn, turn.thinned.pop())
 
 
 def _react(turn: Turn) -> bool:

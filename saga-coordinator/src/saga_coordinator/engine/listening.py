@@ -26,8 +26,10 @@ def listen(turn: Turn, step_id: int) -> None:
 def retire(turn: Turn, scope: int) -> None:
     """When all that is left in the scope are event sub-processes at work, no new ones begin (BPMN 2.0, 13.2.2: the
     state Completing)."""
-    known = turn.state.scopes[scope]
-    if known.listeners and all(turn.element(turn.state.steps[step]).by_event for step in known.steps):
+    known = turn.state.scopes.get(scope)
+    if known is None or not known.listeners:
+        return
+    if all(turn.element(turn.state.steps[step]).by_event for step in known.steps):
         close_listeners(turn, scope)
 
 

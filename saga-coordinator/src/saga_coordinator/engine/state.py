@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.table import copied, plain
 
 ROOT = 1
 
@@ -280,16 +281,16 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             parked=self.parked,
             held=self.held,
             stopping=self.stopping,
-            scopes=self.scopes.copy(),
-            steps=self.steps.copy(),
-            timers=self.timers.copy(),
-            subscriptions=self.subscriptions.copy(),
-            conditions=self.conditions.copy(),
-            log=self.log.copy(),
+            scopes=copied(self.scopes),
+            steps=copied(self.steps),
+            timers=copied(self.timers),
+            subscriptions=copied(self.subscriptions),
+            conditions=copied(self.conditions),
+            log=copied(self.log),
             compensations=self.compensations.copy(),
             absents=self.absents.copy(),
-            incidents=self.incidents.copy(),
-            locks=self.locks.copy(),
+            incidents=copied(self.incidents),
+            locks=copied(self.locks),
         )
 
     def path(self, scope: int) -> tuple[int, ...]:
@@ -313,6 +314,9 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
         if not own.parent:
             return own.variables
         return {**self.variables(own.parent), **own.variables}
+
+
+encoder = msgspec.json.Encoder(enc_hook=plain)  # for states: their large tables are no dictionaries
 
 
 def open_commands(state: InstanceState) -> list[f.CommandIssued]:

@@ -32,7 +32,8 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Turn:
-    """The draft of a decision: everybody reads `process`, `now` (ms) and `state` (the fork); only `emit` writes."""
+    """The draft of a decision: everybody reads `process`, `now` (ms) and `state` (the fork); only `emit` writes.
+    `thinned` are scopes with event sub-processes that a step has left."""
 
     def __init__(self, process: Process, state: InstanceState, now: int, enter: Callable[["Turn", int], None]) -> None:
         self.process = process
@@ -40,6 +41,7 @@ class Turn:
         self.now = now
         self.facts: list[f.Fact] = []
         self.moves = 0
+        self.thinned: set[int] = set()
         self._enter = enter
         self._agenda: deque[Token] = deque()
         self._under_way: dict[int, int] = dict(Counter(token.scope for token in state.parked))
@@ -102,6 +104,8 @@ class Turn:
         known = self.state.scopes.get(scope)
         if known is not None and known.empty and not self._under_way.get(scope):
             self._agenda.append(Token(scope, None))
+        elif known is not None and known.listeners:
+            self.thinned.add(scope)
 
     def withdraw(self, scope: int) -> None:
         """Take back the tokens that are on their way in the scope (it was interrupted)."""

@@ -9,7 +9,7 @@ from saga_coordinator.engine import InstanceState, decide, fold
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Kind, Process
-from saga_coordinator.engine.state import Phase, Step
+from saga_coordinator.engine.state import Phase, Step, encoder
 from saga_coordinator.scenarios.language import Address
 
 INSTANCE = "scenario"
@@ -91,7 +91,7 @@ class Run:
         folded = InstanceState(id=self.id)
         for seq, (at, row) in enumerate(self.journal, 1):
             folded = fold(folded, _decoder.decode(row), seq=seq, at=at)
-        if self.state is not None and _encoder.encode(folded) != _encoder.encode(self.state):
+        if self.state is not None and encoder.encode(folded) != encoder.encode(self.state):
             raise ReplayDiffers("the journal does not give the state that the instance is in")
 
 

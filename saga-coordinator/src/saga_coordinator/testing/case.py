@@ -8,6 +8,7 @@ from saga_coordinator.engine import Decision, InstanceState, decide, fold
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Process
+from saga_coordinator.engine.state import encoder
 
 MONDAY = 1_767_603_600_000  # 2026-01-05T09:00:00Z
 _encoder = msgspec.json.Encoder()
@@ -40,15 +41,15 @@ class Case:
     def give(self, input_: i.Input) -> Decision:
         """Decide, journal, and check that replaying the row from its bytes leads to the same state."""
         before = self.state if self.state is not None else InstanceState(id=self.instance)
-        frozen = _encoder.encode(before)
+        frozen = encoder.encode(before)
         decision = decide(self.process, self.state, input_)
-        if _encoder.encode(before) != frozen:
+        if encoder.encode(before) != frozen:
             raise ReplayDiffers("deciding changed the state it was given")
         if not decision.facts:
             return decision
         row = _encoder.encode(decision.facts)
         replayed = fold(before, _decoder.decode(row), seq=before.seq + 1, at=input_.at)
-        if _encoder.encode(replayed) != _encoder.encode(decision.state):
+        if encoder.encode(replayed) != encoder.encode(decision.state):
             raise ReplayDiffers(f"after {input_}")
         self.state = replayed
         self.journal.append(row)

@@ -22,6 +22,7 @@ from saga_coordinator.engine.process import (
     Trigger,
     Undo,
 )
+from saga_coordinator.engine.reaching import upstream
 
 
 class Formula:
@@ -97,18 +98,33 @@ class Drawing:
     def process(self, version: int = 1) -> Process:
         """The finished process."""
         elements = {e["id"]: self._element(e) for e in self._elements}
+        joins = [e.id for e in elements.values() if e.kind is Kind.INCLUSIVE_GATEWAY and len(e.incoming) > 1]
+        for join in joins:
+            elements[join] = msgspec.structs.replace(
+                elements[join], upstream=self._upstream(join, True), direct=self._upstream(join, False)
+            )
         return Process(
             id=self.id,
             version=version,
             elements=elements,
             flows={flow.id: flow for flow in self._flows},
             body=self._body(self.id),
+            joins=tuple(joins),
         )
+
+    def _upstream(self, gateway: str, events: bool) -> tuple[frozenset[str], ...]:
+        following: dict[str, list[str]] = {e["id"]: [] for e in self._elements}
+        for flow in self._flows:
+            following[flow.source].append(flow.target)
+        for element in self._elements:
+            if events and element.get("attached_to"):
+                following[element["attached_to"]].append(element["id"])
+        return upstream(gateway, [flow.source for flow in self._flows if flow.target == gateway], following)
 
     def _element(self, fields: dict[str, Any]) -> Element:
         id_ = fields["id"]
         boundary = tuple(e["id"] for e in self._elements if e.get("attached_to") == id_)
-        body = self._body(id_) if fields["kind"] is Kind.SUB_PROCESS else None
+        body = self._body(id_) if fields["kind"] in (Kind.SUB_PROCESS, Kind.TRANSACTION) else None
         return Element(
             incoming=tuple(flow.id for flow in self._flows if flow.target == id_),
             outgoing=tuple(flow.id for flow in self._flows if flow.source == id_),
@@ -122,6 +138,11 @@ class Drawing:
         return Body(
             elements=tuple(e["id"] for e in inside),
             starts=tuple(e["id"] for e in inside if e["kind"] is Kind.START_EVENT),
+            listeners=tuple(
+                e["id"]
+                for e in self._elements
+                if e["kind"] is Kind.START_EVENT and any(s["id"] == e["parent"] and s.get("by_event") for s in inside)
+            ),
         )
 
 

@@ -7,6 +7,7 @@ found nothing.
 
 import random
 
+from saga_coordinator.engine import IllegalInput
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.incidents import SEVERAL_DOCUMENTS, UNKNOWN_OUTCOME
@@ -17,11 +18,14 @@ from saga_coordinator.testing.case import Case
 class World:
     """Drives a `Case` with random but truthful outcomes. `documents`: id -> how often it was undone."""
 
-    def __init__(self, case: Case, seed: int, *, trouble: float = 0.5, landings: bool = True) -> None:
+    def __init__(
+        self, case: Case, seed: int, *, trouble: float = 0.5, landings: bool = True, operators: bool = False
+    ) -> None:
         self.case = case
         self.random = random.Random(seed)  # noqa: S311  # repeatable, not secret
         self.trouble = trouble
         self.landings = landings
+        self.operators = operators
         self.documents: dict[str, int] = {}
         self.by_key: dict[str, list[str]] = {}
         self.in_flight: dict[str, f.CommandIssued] = {}  # unknown, and not yet looked at by a probe
@@ -35,6 +39,8 @@ class World:
             actions.append(self._retry)
         if self.may_land and self.landings:
             actions.append(self._land)
+        if self.operators:
+            actions.append(self._operate)
         if not actions:
             return False
         self.random.choice(actions)()
@@ -44,7 +50,9 @@ class World:
         """From now on everything works: go on until nothing can happen any more. Raises `AssertionError` if that
         never comes."""
         self.trouble = 0.0
-        self.landings = False
+        self.landings = self.operators = False
+        if self.case.live.suspended:
+            self._give(i.Resume(id="resumed", instance=self.case.instance, at=self.case.now))
         for _ in range(most):
             if self.case.live.ended or not self.step():
                 return
@@ -98,7 +106,29 @@ class World:
         due = min(timer.due for timer in self.case.live.timers.values())
         self.case.advance(max(0, due - self.case.now))
 
+    def _operate(self) -> None:
+        """An operator interferes; what makes no sense is refused."""
+        steps = list(self.case.live.steps.values())
+        told = {"id": f"act-{len(self.case.journal)}", "instance": self.case.instance, "at": self.case.now}
+        acts: list[i.Input] = [i.Suspend(**told), i.Resume(**told)]
+        if steps:
+            step = self.random.choice(steps)
+            beside = self.case.process.elements[step.element].parent
+            targets = [e.id for e in self.case.process.elements.values() if e.parent == beside]
+            undo = self.random.random() < 0.5
+            acts += [i.Skip(step=step.id, **told), i.Resume(**told)]
+            acts.append(i.Move(step=step.id, to=self.random.choice(targets), undo=undo, **told))
+        self._give(self.random.choice(acts))
+
+    def _give(self, input_: i.Input) -> None:
+        try:
+            self.case.give(input_)
+        except IllegalInput:
+            return
+
     def _retry(self) -> None:
+        if self.case.live.suspended:
+            return
         step = self.case.live.steps[self.random.choice(list(self.case.live.incidents))]
         happened, output = None, None
         if step.incident is not None and step.incident.code in (UNKNOWN_OUTCOME, SEVERAL_DOCUMENTS):

@@ -19,9 +19,11 @@ from saga_coordinator.testing.world import World
 seeds = st.integers(0, 2**32 - 1)
 
 
-def run(process_seed: int, world_seed: int, *, moves: int = 60, cancel: bool = False) -> tuple[Case, World]:
+def run(
+    process_seed: int, world_seed: int, *, moves: int = 60, cancel: bool = False, operators: bool = False
+) -> tuple[Case, World]:
     case = Case(Sketch(process_seed).process()).start()
-    world = World(case, world_seed)
+    world = World(case, world_seed, operators=operators)
     for move in range(moves):
         if case.live.ended or not world.step():
             break
@@ -51,6 +53,18 @@ def test_a_compensated_instance_leaves_no_effect_and_undoes_none_twice(
     assert all(undone <= 1 for undone in world.documents.values())
     if case.live.status == "compensated":
         assert all(undone == 1 for undone in world.documents.values())
+
+
+@given(seeds, seeds)
+def test_whatever_operators_do_a_run_ends_or_waits_and_undoes_nothing_twice(process_seed: int, world_seed: int) -> None:
+    case, world = run(process_seed, world_seed, operators=True)
+
+    assert case.live.ended or case.live.incidents
+    assert all(undone <= 1 for undone in world.documents.values())
+    if case.live.status == "compensated":
+        assert all(undone == 1 for undone in world.documents.values())
+    if case.live.ended:
+        assert not (case.live.steps or case.live.timers or case.live.subscriptions or case.live.parked)
 
 
 @given(seeds, seeds)

@@ -23,10 +23,7 @@ def check(diagram: Diagram, findings: Findings) -> None:
 
 def _check_errors(level: Level, findings: Findings) -> None:
     """Which handler takes an error is certain: no two on one activity, or beside each other, are for the same."""
-    beside = [
-        event for part in level.parts if part.is_event_sub_process and part.inside for event in part.inside.starts
-    ]
-    for handlers in (beside, *(part.boundary for part in level.parts)):
+    for handlers in (level.listeners, *(part.boundary for part in level.parts)):
         taken: set[str] = set()
         for event in handlers:
             if event.trigger is not Trigger.ERROR or event.definition is None:

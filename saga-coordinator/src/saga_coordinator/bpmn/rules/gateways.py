@@ -58,7 +58,7 @@ def _check_event_gateway(part: Part, findings: Findings) -> None:
     for target in targets:
         _check_target(part, target, findings)
         by_message = target.kind is Kind.RECEIVE_TASK or target.trigger is Trigger.MESSAGE
-        if part.node.get("eventGatewayType") == "Parallel" and not by_message:
+        if part.node.get("eventGatewayType") == "Parallel" and part.instantiates and not by_message:
             message = f"{part.id} waits for all its events, and they are messages"
             findings.add(Rule.EVENT_GATEWAY_TARGET, target.id, target.node.line, message)
     if any(t.kind is Kind.RECEIVE_TASK for t in targets) and any(t.trigger is Trigger.MESSAGE for t in targets):

@@ -28,10 +28,5 @@ def enter(turn: Turn, step_id: int, edited: Any = None) -> None:
         disarm(turn, step_id)
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")
         return
-    execute(
-        turn,
-        turn.state.steps[step_id],
-        task.operation or NO_OPERATION,
-        mapped if edited is None else edited,
-        task.timeout,
-    )
+    input_ = mapped if edited is None else edited
+    execute(turn, turn.state.steps[step_id], task.operation or NO_OPERATION, input_, task.timeout)

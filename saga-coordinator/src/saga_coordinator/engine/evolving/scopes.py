@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.evolving.steps import change, close, open_step
 from saga_coordinator.engine.state import InstanceState, Phase, Rounds, Scope, Step
+from saga_coordinator.engine.table import copied
 
 
 def _scope_opened(state: InstanceState, fact: f.ScopeOpened) -> None:
@@ -64,7 +65,10 @@ def _rounds_planned(state: InstanceState, fact: f.RoundsPlanned) -> None:
 def _round_done(state: InstanceState, fact: f.RoundDone) -> None:
     scope = state.scopes[fact.scope]
     rounds = scope.rounds or Rounds()
-    results = rounds.results if fact.result is None else {**rounds.results, fact.item: fact.result}
+    results = rounds.results
+    if fact.result is not None:
+        results = copied(results)
+        results[fact.item] = fact.result
     state.scopes[fact.scope] = replace(scope, rounds=replace(rounds, done=rounds.done + 1, results=results))
 
 
