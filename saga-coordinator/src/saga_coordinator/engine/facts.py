@@ -211,8 +211,8 @@ class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     """An activity did its work. `order` counts completions in this instance; `undo` is what undoes it (None:
     nothing to undo, or a drawn `handler` does). `irreversible`: it left an effect that nothing undoes. `late`: found
     after the step had been interrupted or recorded absent; a drawn handler then sees its variables in `own`. `body`:
-    all items are done; `child`: an instance that has the effects; `together`: a scope whose effects may be undone at
-    the same time."""
+    all items are done (`partial`: those that were still wanted); `child`: an instance that has the effects; `together`:
+    a scope whose effects may be undone at the same time."""
 
     step: int
     element: str
@@ -228,6 +228,7 @@ class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     late: bool = False
     by: str | None = None
     body: bool = False
+    partial: bool = False
     child: str | None = None
     together: int | None = None
 

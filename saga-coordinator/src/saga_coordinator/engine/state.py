@@ -303,6 +303,10 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             scope = known.parent
         return tuple(reversed(chain))
 
+    def running_timers(self) -> list[Timer]:
+        """The timers that have not become due while the instance is suspended."""
+        return [timer for timer in self.timers.values() if timer.id not in self.held]
+
     def owner(self, scope: int) -> Step | None:
         """The step that the scope is the inside of; None for the process itself."""
         known = self.scopes.get(scope)

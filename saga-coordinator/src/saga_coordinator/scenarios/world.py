@@ -34,7 +34,7 @@ def _act(stage: Stage) -> bool:
 
 
 def _begin_more_items(stage: Stage, run: Run) -> bool:
-    timers = run.live.timers.values()
+    timers = run.live.running_timers()
     due = next((timer for timer in timers if timer.purpose == "items" and timer.due <= stage.now), None)
     if due is not None:
         fire(stage, run, due.id)
@@ -97,5 +97,5 @@ def advance(stage: Stage, ms: int) -> None:
 
 def _first_due(stage: Stage, end: int) -> tuple[int, int, int] | None:
     runs = [(number, run.state) for number, run in enumerate(stage.runs.values()) if run.state is not None]
-    timers = [(timer.due, number, timer.id) for number, state in runs for timer in state.timers.values()]
+    timers = [(timer.due, number, timer.id) for number, state in runs for timer in state.running_timers()]
     return min((entry for entry in timers if entry[0] <= end), default=None)

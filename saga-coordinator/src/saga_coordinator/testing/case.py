@@ -99,7 +99,7 @@ class Case:
     def advance(self, ms: int) -> "Case":
         """Move the clock; timers fire by due time, then by creation."""
         end = self.now + ms
-        while due := min(((t.due, t.id) for t in self.live.timers.values() if t.due <= end), default=None):
+        while due := min(((t.due, t.id) for t in self.live.running_timers() if t.due <= end), default=None):
             self.now = max(self.now, due[0])
             self.give(i.TimerDue(id=f"t:{due[1]}", instance=self.instance, at=self.now, timer=due[1]))
         self.now = end

@@ -6,6 +6,7 @@ found nothing.
 """
 
 import random
+from typing import Any
 
 from saga_coordinator.engine import IllegalInput
 from saga_coordinator.engine import facts as f
@@ -34,7 +35,7 @@ class World:
     def step(self) -> bool:
         """One thing happens; False if nothing can."""
         commands = open_commands(self.case.live)
-        actions = [self._answer] * (4 * len(commands)) + [self._tick] * bool(self.case.live.timers)
+        actions = [self._answer] * (4 * len(commands)) + [self._tick] * bool(self.case.live.running_timers())
         if self.case.live.incidents:
             actions.append(self._retry)
         if self.may_land and self.landings:
@@ -103,13 +104,17 @@ class World:
             self.case.answer(command, i.ProbedOutcome(verdict="several", documents=known))
 
     def _tick(self) -> None:
-        due = min(timer.due for timer in self.case.live.timers.values())
+        due = min(timer.due for timer in self.case.live.running_timers())
         self.case.advance(max(0, due - self.case.now))
 
     def _operate(self) -> None:
         """An operator interferes; what makes no sense is refused."""
         steps = list(self.case.live.steps.values())
-        told = {"id": f"act-{len(self.case.journal)}", "instance": self.case.instance, "at": self.case.now}
+        told: dict[str, Any] = {
+            "id": f"act-{len(self.case.journal)}",
+            "instance": self.case.instance,
+            "at": self.case.now,
+        }
         acts: list[i.Input] = [i.Suspend(**told), i.Resume(**told)]
         if steps:
             step = self.random.choice(steps)

@@ -59,12 +59,13 @@ def test_a_compensated_instance_leaves_no_effect_and_undoes_none_twice(
 def test_whatever_operators_do_a_run_ends_or_waits_and_undoes_nothing_twice(process_seed: int, world_seed: int) -> None:
     case, world = run(process_seed, world_seed, operators=True)
 
-    assert case.live.ended or case.live.incidents
+    joins = [step for step in case.live.steps.values() if step.waits_for == "tokens"]  # a token was moved away from it
+    assert case.live.ended or case.live.incidents or joins
     assert all(undone <= 1 for undone in world.documents.values())
     if case.live.status == "compensated":
         assert all(undone == 1 for undone in world.documents.values())
     if case.live.ended:
-        assert not (case.live.steps or case.live.timers or case.live.subscriptions or case.live.parked)
+        assert not any((case.live.steps, case.live.timers, case.live.subscriptions, case.live.parked))
 
 
 @given(seeds, seeds)

@@ -100,7 +100,8 @@ def count_again(turn: Turn, step_id: int) -> None:
 
 
 def finish(turn: Turn, step_id: int, scope_id: int) -> None:
-    """Every item is done: the activity is, as a whole. What it holds inside can be undone from now on."""
+    """The activity is done, as a whole. A throw undoes what it holds inside only if no item was ended before its time
+    (BPMN 2.0, 13.3.7)."""
     step = turn.state.steps[step_id]
     loop = _loop(turn, step_id)
     rounds = turn.state.scopes[scope_id].rounds or Rounds()
@@ -108,8 +109,16 @@ def finish(turn: Turn, step_id: int, scope_id: int) -> None:
         count = max([rounds.total or 0, *rounds.results])
         turn.merge(step.scope, {loop.result: [rounds.results.get(n) for n in range(1, count + 1)]})
     turn.emit(f.ScopeClosed(scope=scope_id))
-    order = turn.state.order + 1
-    turn.emit(f.StepCompleted(step=step_id, element=step.element, order=order, scope=step.scope, body=True))
+    turn.emit(
+        f.StepCompleted(
+            step=step_id,
+            element=step.element,
+            order=turn.state.order + 1,
+            scope=step.scope,
+            body=True,
+            partial=rounds.begun > rounds.done,
+        )
+    )
     move_on(turn, step_id)
 
 

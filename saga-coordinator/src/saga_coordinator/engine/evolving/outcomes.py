@@ -35,7 +35,8 @@ def _step_completed(state: InstanceState, fact: f.StepCompleted) -> None:
     inside = step.inside if step is not None else None
     if step is not None and fact.element == step.element and not fact.late:
         state.steps[step.id] = replace(step, completed=True)
-    if fact.undo or fact.handler or fact.irreversible or fact.child or inside is not None:
+    holds = inside is not None and not fact.partial
+    if fact.undo or fact.handler or fact.irreversible or fact.child or holds:
         state.log[fact.order] = _effect(state, fact, inside)
 
 
