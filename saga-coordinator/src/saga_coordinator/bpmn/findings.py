@@ -56,7 +56,7 @@ class Rule(StrEnum):
     CANCEL_OUTSIDE_TRANSACTION = "cancel-outside-transaction"
 
     BOUNDARY_WITHOUT_HOST = "boundary-without-host"
-    ERROR_TAKEN_TWICE = "error-taken-twice"
+    EVENT_TAKEN_TWICE = "event-taken-twice"
     BOUNDARY_WITH_INCOMING = "boundary-with-incoming"
     BOUNDARY_WITHOUT_OUTGOING = "boundary-without-outgoing"
     COMPENSATION_BOUNDARY_WITH_FLOW = "compensation-boundary-with-flow"

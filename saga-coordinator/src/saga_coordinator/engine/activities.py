@@ -23,7 +23,6 @@ def complete(
     output: Any,
     references: dict[str, str] | None = None,
     by: str | None = None,
-    child: str | None = None,
 ) -> None:
     """The activity's work is done: register its effect, map its output, go on.
 
@@ -37,18 +36,18 @@ def complete(
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "complete", output, references)
         return
     if step.lingers:
-        turn.emit(completion(turn, step, output, references, undo, by=by, child=child))
+        turn.emit(completion(turn, step, output, references, undo, by=by))
         disarm(turn, step_id)
         turn.leave(step_id, [])
         return
     try:
         values = turn.outputs(task_of(turn.element(step)).outputs, output, step.scope)
     except ExpressionFailed as error:
-        turn.emit(completion(turn, step, output, references, undo, by=by, child=child))
+        turn.emit(completion(turn, step, output, references, undo, by=by))
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "outputs", output)
         return
     turn.merge(step.scope, values)
-    turn.emit(completion(turn, step, output, references, undo, by=by, child=child))
+    turn.emit(completion(turn, step, output, references, undo, by=by))
     move_on(turn, step_id)
 
 
@@ -61,7 +60,6 @@ def completion(
     *,
     late: bool = False,
     by: str | None = None,
-    child: str | None = None,
 ) -> f.StepCompleted:
     """The fact that the step's activity did its work. What an undo handler does is not undone in its turn."""
     element = turn.element(step)
@@ -82,7 +80,6 @@ def completion(
         own=_own(turn, element, output, step.scope) if handler and late else {},
         late=late,
         by=by,
-        child=None if handler or undoing else child,
         together=_together(turn, step.scope),
     )
 

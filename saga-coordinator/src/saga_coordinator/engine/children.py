@@ -6,10 +6,12 @@ caller -- ChildTold stop / undo --> child         caller <-- cancelled / compens
 A child's id is its caller's id and the number of the calling step: everything that shares a root shares its lane.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine.state import ROOT, InstanceState
+from saga_coordinator.engine.log import orders_to_undo
+from saga_coordinator.engine.state import ROOT, InstanceState, Step
 from saga_coordinator.engine.turn import Turn
 
 
@@ -34,7 +36,7 @@ def tell_parent(turn: Turn, outcome: str, *, code: str | None = None, message: s
             code=code,
             message=message,
             output=output,
-            effects=has_effects(state),
+            times=[state.log[order].at for order in orders_to_undo(state)],
             pivoted=state.pivoted,
         )
     )
@@ -43,13 +45,40 @@ def tell_parent(turn: Turn, outcome: str, *, code: str | None = None, message: s
 def tell_end(turn: Turn) -> None:
     """The caller learns how this instance has ended."""
     state, stopping = turn.state, turn.state.stopping
-    if stopping is not None and stopping.code is not None:
+    if stopping is not None and stopping.partial:
+        tell_parent(turn, "compensated")
+    elif stopping is not None and stopping.code is not None:
         tell_parent(turn, "failed", code=stopping.code, message=stopping.reason)
     else:
         output = dict(state.scopes[ROOT].variables) if state.status == "completed" else None
         tell_parent(turn, state.status, output=output)
 
 
-def has_effects(state: InstanceState) -> bool:
-    """Whether anything is left that would have to be undone."""
-    return any(not effect.undone and not effect.only_holds for effect in state.log.values())
+def keep_effects(turn: Turn, step: Step, child: str, times: list[int], *, finished: bool) -> None:
+    """What the child did can be undone from now on, in its place among what was done here: `times` (newest first) are
+    when it did it. `finished`: a throw reaches it."""
+    for group in _groups(turn.state, times):
+        turn.emit(
+            f.ChildEffectsKept(
+                step=step.id,
+                element=step.element,
+                order=turn.state.order + 1,
+                scope=step.scope,
+                child=child,
+                count=len(group),
+                at=group[0],
+                finished=finished,
+            )
+        )
+
+
+def _groups(state: InstanceState, times: list[int]) -> list[list[int]]:
+    """The times, newest first, parted where something was done here in between."""
+    here = sorted(effect.at for effect in state.log.values() if not effect.undone and not effect.only_holds)
+    groups: list[list[int]] = []
+    for at in times:
+        if groups and bisect_left(here, groups[-1][-1]) == bisect_right(here, at):
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    return groups[::-1]

@@ -6,11 +6,12 @@ complete is out of reach, except for the cancel of the transaction that it stand
 `recovery`) does not follow these limits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.log import newest_first, uncovered
 from saga_coordinator.engine.process import EventDefinition
-from saga_coordinator.engine.recovery import newest_first, start_walk
+from saga_coordinator.engine.recovery import start_walk
 from saga_coordinator.engine.state import Effect, InstanceState, Step
 from saga_coordinator.engine.turn import Turn
 
@@ -22,10 +23,9 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
         effect
         for scope in _reach(turn, step)
         for effect in list(turn.state.log.values())
-        if effect.scope == scope and event.target in (None, effect.element)
+        if effect.scope == scope and event.target in (None, effect.element) and effect.finished
     ]
-    found = {leaf.order for effect in reached for leaf in leaves(turn.state, effect)}
-    orders = sorted(found - under_way(turn.state), reverse=True)
+    orders = orders_of(turn.state, reached)
     if not orders:
         return False
     if event.waits:
@@ -37,11 +37,18 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
 def orders_inside(state: InstanceState, scope: int) -> list[int]:
     """What is to be undone where a transaction is cancelled: everything inside, newest first."""
     left = [e for e in state.log.values() if scope in e.path and not e.undone and not e.only_holds]
-    busy = under_way(state)
-    return newest_first(state, [effect for effect in left if effect.order not in busy])
+    busy = _under_way(state)
+    return uncovered(state, [effect for effect in left if effect.order not in busy])
 
 
-def under_way(state: InstanceState) -> set[int]:
+def orders_of(state: InstanceState, effects: Iterable[Effect]) -> list[int]:
+    """What is to be undone of these effects and of what they hold, newest first."""
+    busy = _under_way(state)
+    found = {leaf.order: leaf for effect in effects for leaf in _leaves(state, effect) if leaf.order not in busy}
+    return newest_first(found.values())
+
+
+def _under_way(state: InstanceState) -> set[int]:
     """What is being undone already."""
     return {order for walk in state.compensations.values() for order in walk.orders}
 
@@ -63,7 +70,7 @@ def _reach(turn: Turn, step: Step) -> Iterator[int]:
         yield around.id
 
 
-def leaves(state: InstanceState, effect: Effect) -> Iterator[Effect]:
+def _leaves(state: InstanceState, effect: Effect) -> Iterator[Effect]:
     """The effect, or (of a completed sub-process without a handler) those of the activities completed inside."""
     if effect.undone:
         return
@@ -72,4 +79,4 @@ def leaves(state: InstanceState, effect: Effect) -> Iterator[Effect]:
     elif effect.inside is not None:
         for inner in state.log.values():
             if inner.path and inner.path[-1] == effect.inside:
-                yield from leaves(state, inner)
+                yield from _leaves(state, inner)

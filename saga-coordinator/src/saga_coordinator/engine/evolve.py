@@ -18,10 +18,10 @@ def evolve(state: InstanceState, fact: f.Fact) -> InstanceState:
 def fold(state: InstanceState, facts: Iterable[f.Fact], *, seq: int, at: int) -> InstanceState:
     """The state after journal row `seq`, taken at `at` (ms). `state` itself does not change."""
     after = state.fork()
-    for fact in facts:
-        apply(after, fact)
     after.seq = seq
     after.now = max(after.now, at)
+    for fact in facts:
+        apply(after, fact)
     return after
 
 

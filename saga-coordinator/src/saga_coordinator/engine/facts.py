@@ -211,8 +211,8 @@ class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     """An activity did its work. `order` counts completions in this instance; `undo` is what undoes it (None:
     nothing to undo, or a drawn `handler` does). `irreversible`: it left an effect that nothing undoes. `late`: found
     after the step had been interrupted or recorded absent; a drawn handler then sees its variables in `own`. `body`:
-    all items are done (`partial`: those that were still wanted); `child`: an instance that has the effects; `together`:
-    a scope whose effects may be undone at the same time."""
+    all items are done (`partial`: those that were still wanted); `together`: a scope whose effects may be undone at the
+    same time."""
 
     step: int
     element: str
@@ -229,7 +229,6 @@ class StepCompleted(_Fact, frozen=True, kw_only=True, tag="step-completed"):
     by: str | None = None
     body: bool = False
     partial: bool = False
-    child: str | None = None
     together: int | None = None
 
 
@@ -524,12 +523,14 @@ class Migrated(_Fact, frozen=True, kw_only=True, tag="migrated"):
 
 class InstanceStopping(_Fact, frozen=True, kw_only=True, tag="instance-stopping"):
     """Nothing new starts any more. When every command's outcome is known and (if `undo`) every effect is undone, the
-    instance takes the final status `then`. `code`: a child ends with this error, which its caller has to catch."""
+    instance takes the final status `then`. `code`: a child ends with this error, which its caller has to catch;
+    `partial`: it undoes only what its caller asked for."""
 
     then: str
     undo: bool = True
     reason: str = ""
     code: str | None = None
+    partial: bool = False
 
 
 class CompensationStarted(_Fact, frozen=True, kw_only=True, tag="compensation-started"):
@@ -583,16 +584,31 @@ class ChildCalled(_Fact, frozen=True, kw_only=True, tag="child-called"):
 
 
 class ChildTold(_Fact, frozen=True, kw_only=True, tag="child-told"):
-    """The child has to do something: `what` is stop (no undo) or undo."""
+    """The child has to do something: `what` is stop (no undo) or undo (its newest `count` effects)."""
 
     step: int
     child: str
     what: str
+    count: int = 0
+
+
+class ChildEffectsKept(_Fact, frozen=True, kw_only=True, tag="child-effects-kept"):
+    """The newest `count` effects that `child` has left (until `at`, ms) can be undone as effect `order` of this
+    instance. `finished`: the child had completed."""
+
+    step: int
+    element: str
+    order: int
+    scope: int
+    child: str
+    count: int
+    at: int
+    finished: bool = True
 
 
 class ParentTold(_Fact, frozen=True, kw_only=True, tag="parent-told"):
     """The instance that called this one learns what became of it: `outcome` is completed, failed (with `code`),
-    cancelled, compensated, or (goes on) escalated. `effects`: something is left that would have to be undone."""
+    cancelled, compensated, or (goes on) escalated. `times`: when (ms) it did what is left of it, newest first."""
 
     number: int
     parent: str
@@ -601,7 +617,7 @@ class ParentTold(_Fact, frozen=True, kw_only=True, tag="parent-told"):
     code: str | None = None
     message: str = ""
     output: Any = None
-    effects: bool = False
+    times: list[int] = []
     pivoted: bool = False
 
 
@@ -667,5 +683,6 @@ Fact = (
     | CompensationEnded
     | ChildCalled
     | ChildTold
+    | ChildEffectsKept
     | ParentTold
 )

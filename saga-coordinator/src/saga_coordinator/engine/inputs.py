@@ -111,7 +111,7 @@ class SignalArrived(_Input, frozen=True, kw_only=True, tag="signal-arrived"):
 
 class ChildReported(_Input, frozen=True, kw_only=True, tag="child-reported"):
     """The instance `child` that `step` called tells what became of it: completed, failed, cancelled, compensated,
-    escalated (and goes on), or refused (it could not begin). `effects`: something is left that can be undone."""
+    escalated (and goes on), or refused (it could not begin). `times`: when it did what can be undone, newest first."""
 
     step: int
     child: str
@@ -119,14 +119,16 @@ class ChildReported(_Input, frozen=True, kw_only=True, tag="child-reported"):
     code: str | None = None
     message: str = ""
     output: Any = None
-    effects: bool = False
+    times: list[int] = []
     pivoted: bool = False
 
 
 class ParentAsked(_Input, frozen=True, kw_only=True, tag="parent-asked"):
-    """The caller of this instance wants it to stop (as it is) or to undo everything: `what` is stop or undo."""
+    """The caller of this instance wants it to stop (as it is) or to undo its newest `count` effects: `what` is stop or
+    undo."""
 
     what: str
+    count: int = 0
 
 
 class CompleteStep(_Input, frozen=True, kw_only=True, tag="complete-step"):

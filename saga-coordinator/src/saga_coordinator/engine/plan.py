@@ -4,13 +4,14 @@ from typing import Any
 
 import msgspec
 
+from saga_coordinator.engine.log import orders_to_undo
 from saga_coordinator.engine.process import Process
-from saga_coordinator.engine.recovery import orders_to_undo
 from saga_coordinator.engine.state import InstanceState
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One undo: `operation` with its rendered `input`, or the drawn `handler`. `undoable` False: nothing is declared
+    """One undo: `operation` with its rendered `input`, or the drawn `handler`, or what is newest
+    (`count` effects) of what an instance did that was called (`child`). `undoable` False: nothing is declared
     that undoes it (`reason`)."""
 
     order: int
@@ -20,6 +21,8 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     system: str | None = None
     input: Any = None
     handler: str | None = None
+    child: str | None = None
+    count: int = 0
     undoable: bool = True
     reason: str = ""
 
@@ -33,7 +36,7 @@ def _planned(process: Process, state: InstanceState, order: int) -> PlannedStep:
     effect = state.log[order]
     undo = effect.undo
     known = process.elements.get(effect.element)
-    undoable = undo is not None or effect.handler is not None
+    undoable = undo is not None or effect.handler is not None or effect.child is not None
     return PlannedStep(
         order=order,
         element=effect.element,
@@ -42,6 +45,8 @@ def _planned(process: Process, state: InstanceState, order: int) -> PlannedStep:
         system=undo.system if undo else None,
         input=undo.input if undo else None,
         handler=effect.handler,
+        child=effect.child,
+        count=effect.count,
         undoable=undoable,
         reason="" if undoable else "no undo is declared for this operation",
     )

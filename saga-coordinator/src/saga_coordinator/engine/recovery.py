@@ -5,7 +5,6 @@ running --stop--> nothing new starts; commands that are out are probed
         --walk over--> effects that turned up meanwhile are walked too, then the final status
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from saga_coordinator.engine import facts as f
@@ -16,29 +15,19 @@ from saga_coordinator.engine.incidents import CANNOT_UNDO, raise_incident
 from saga_coordinator.engine.interrupting import interrupt_scope
 from saga_coordinator.engine.listening import close_listeners
 from saga_coordinator.engine.locking import release, release_all
+from saga_coordinator.engine.log import orders_to_undo
 from saga_coordinator.engine.process import Operation
-from saga_coordinator.engine.state import ROOT, Compensation, Effect, InstanceState
+from saga_coordinator.engine.state import ROOT, Compensation, InstanceState
 from saga_coordinator.engine.turn import Turn
 
 
-def stop(turn: Turn, then: str, *, undo: bool, reason: str = "", code: str | None = None) -> None:
-    """End everything that is open, and head for the final status `then` (`code`: with this error for the caller)."""
-    turn.emit(f.InstanceStopping(then=then, undo=undo, reason=reason, code=code))
+def stop(
+    turn: Turn, then: str, *, undo: bool, reason: str = "", code: str | None = None, partial: bool = False
+) -> None:
+    """End everything that is open, and head for the final status `then` (`code`: with this error for the caller;
+    `partial`: after undoing only what the caller asks for)."""
+    turn.emit(f.InstanceStopping(then=then, undo=undo, reason=reason, code=code, partial=partial))
     interrupt_scope(turn, ROOT)
-
-
-def orders_to_undo(state: InstanceState) -> list[int]:
-    """Completion orders of the effects that recovery undoes, newest first. What is inside a completed sub-process
-    with a handler of its own is that handler's business."""
-    left = [effect for effect in state.log.values() if not effect.undone and not effect.only_holds]
-    return newest_first(state, left)
-
-
-def newest_first(state: InstanceState, effects: Iterable[Effect]) -> list[int]:
-    """The completion orders of these effects, newest first, without those that are inside a completed sub-process with
-    a handler of its own."""
-    covered = {e.inside for e in state.log.values() if e.inside is not None and e.handler is not None}
-    return sorted((e.order for e in effects if not covered.intersection(e.path)), reverse=True)
 
 
 def proceed(turn: Turn) -> bool:
@@ -136,7 +125,7 @@ def perform(turn: Turn, step_id: int) -> None:
         _run_handler(turn, step_id, effect.handler, effect.snapshot)
     elif effect.child is not None:
         turn.emit(f.StepWaiting(step=step_id, waits_for="child"))
-        turn.emit(f.ChildTold(step=step_id, child=effect.child, what="undo"))
+        turn.emit(f.ChildTold(step=step_id, child=effect.child, what="undo", count=effect.count))
     elif effect.undo is None:
         message = f"nothing is declared that undoes {effect.element}"
         raise_incident(turn, step_id, CANNOT_UNDO, message, "undo")

@@ -5,7 +5,7 @@ from typing import Any
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import holding, task_of
-from saga_coordinator.engine.compensating import leaves, under_way
+from saga_coordinator.engine.compensating import orders_of
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.interrupting import interrupt, interrupt_scope
 from saga_coordinator.engine.process import Process, Unevaluable
@@ -76,8 +76,7 @@ def _between(turn: Turn, step: Step, to: str) -> list[int]:
     log = list(turn.state.log.values())
     passed = [e for e in log if e.scope == step.scope and e.element in ahead and e.element in behind]
     inside = [e for e in log if step.inside is not None and e.path and e.path[-1] == step.inside]
-    found = {leaf.order for effect in (*passed, *inside) for leaf in leaves(turn.state, effect)}
-    return sorted(found - under_way(turn.state), reverse=True)
+    return orders_of(turn.state, (*passed, *inside))
 
 
 def _reach(process: Process, begin: str, *, backwards: bool) -> set[str]:

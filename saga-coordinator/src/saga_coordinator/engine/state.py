@@ -163,7 +163,8 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A completed step that can be (or would have to be) undone, or a completed sub-process (multi-instance) that has
     such steps `inside` its scope. `path`: the scopes it stands in, outermost first, without those of items; `snapshot`:
-    the variables a drawn handler sees; `child`: the instance that a call activity ran."""
+    the variables a drawn handler sees; `at`: when it completed (ms); `child`: the instance that a call
+    activity ran, of which the newest `count` effects are meant (`finished`: it had completed)."""
 
     order: int
     step: int
@@ -177,7 +178,10 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     irreversible: bool = False
     undone: bool = False
     child: str | None = None
+    count: int = 0
+    finished: bool = True
     together: int | None = None
+    at: int = 0
 
     @property
     def only_holds(self) -> bool:

@@ -42,8 +42,10 @@ class Stage:
         return self.runs[INSTANCE]
 
     def next_id(self) -> str:
-        """A fresh id for an input."""
+        """A fresh id for an input. Where there are several instances, what happens later has a later time: only that
+        tells in which order they did things."""
         self._inputs += 1
+        self.now += len(self.runs) > 1
         return f"s:{self._inputs}"
 
     # -- inputs
@@ -64,7 +66,9 @@ class Stage:
             case f.ChildCalled():
                 self._call(run, fact)
             case f.ChildTold() if fact.child in self.runs:
-                ask = i.ParentAsked(id=self.next_id(), instance=fact.child, at=self.now, what=fact.what)
+                ask = i.ParentAsked(
+                    id=self.next_id(), instance=fact.child, at=self.now, what=fact.what, count=fact.count
+                )
                 self._post.append((self.runs[fact.child], ask))
             case f.ParentTold():
                 self._post.append((self.runs[fact.parent], self._report(run, fact)))
@@ -99,7 +103,7 @@ class Stage:
             code=fact.code,
             message=fact.message,
             output=fact.output,
-            effects=fact.effects,
+            times=fact.times,
             pivoted=fact.pivoted,
         )
 

@@ -4,11 +4,19 @@ from saga_coordinator.bpmn.diagram import Diagram, Level, Part
 from saga_coordinator.bpmn.findings import Findings, Rule
 from saga_coordinator.engine.process import Kind, Trigger
 
+_REFERENCES = {
+    Trigger.ERROR: "errorRef",
+    Trigger.ESCALATION: "escalationRef",
+    Trigger.SIGNAL: "signalRef",
+    Trigger.MESSAGE: "messageRef",
+}
+_ANY = {Trigger.ERROR, Trigger.ESCALATION}  # without a reference they take every code
+
 
 def check(diagram: Diagram, findings: Findings) -> None:
     """Every boundary event is attached to an activity of its level and has outgoing flows only."""
     for level in diagram.levels:
-        _check_errors(level, findings)
+        _check_takers(level, findings)
         for part in level.of(Kind.BOUNDARY_EVENT):
             _check_host(part, findings)
             if part.incoming:
@@ -21,18 +29,28 @@ def check(diagram: Diagram, findings: Findings) -> None:
                 )
 
 
-def _check_errors(level: Level, findings: Findings) -> None:
-    """Which handler takes an error is certain: no two on one activity, or beside each other, are for the same."""
+def _check_takers(level: Level, findings: Findings) -> None:
+    """Which handler takes an event is certain: no two that interrupt the same are for the same event (BPMN 10.5.6)."""
     for handlers in (level.listeners, *(part.boundary for part in level.parts)):
-        taken: set[str] = set()
+        taken: set[tuple[Trigger, str]] = set()
         for event in handlers:
-            if event.trigger is not Trigger.ERROR or event.definition is None:
+            what = _taken(event)
+            if what is None:
                 continue
-            error = event.definition.get("errorRef") or ""
-            if error in taken:
-                message = f"another event takes {error or 'every error'} already"
-                findings.add(Rule.ERROR_TAKEN_TWICE, event.id, event.node.line, message)
-            taken.add(error)
+            if what in taken:
+                message = f"another event that interrupts takes the {what[0]} {what[1] or '(any)'} already"
+                findings.add(Rule.EVENT_TAKEN_TWICE, event.id, event.node.line, message)
+            taken.add(what)
+
+
+def _taken(event: Part) -> tuple[Trigger, str] | None:
+    """What an interrupting event takes, by what its definition refers to; None where that can be told apart otherwise
+    (timers, conditions), or where nobody knows."""
+    node, attribute = event.definition, _REFERENCES.get(event.trigger)
+    if node is None or attribute is None or not event.interrupting:
+        return None
+    reference = node.get(attribute) or ""
+    return (event.trigger, reference) if reference or event.trigger in _ANY else None
 
 
 def _check_host(part: Part, findings: Findings) -> None:

@@ -36,7 +36,7 @@ def _step_completed(state: InstanceState, fact: f.StepCompleted) -> None:
     if step is not None and fact.element == step.element and not fact.late:
         state.steps[step.id] = replace(step, completed=True)
     holds = inside is not None and not fact.partial
-    if fact.undo or fact.handler or fact.irreversible or fact.child or holds:
+    if fact.undo or fact.handler or fact.irreversible or holds:
         state.log[fact.order] = _effect(state, fact, inside)
 
 
@@ -53,6 +53,7 @@ def _effect(state: InstanceState, fact: f.StepCompleted, inside: int | None) -> 
             handler=fact.handler,
             inside=ROOT,
             snapshot=snapshot,
+            at=state.now,
         )
     return Effect(
         order=fact.order,
@@ -65,8 +66,24 @@ def _effect(state: InstanceState, fact: f.StepCompleted, inside: int | None) -> 
         inside=inside,
         snapshot={**state.variables(scope), **fact.own} if fact.handler and known else {},
         irreversible=fact.irreversible,
-        child=fact.child,
         together=fact.together,
+        at=state.now,
+    )
+
+
+def _child_effects_kept(state: InstanceState, fact: f.ChildEffectsKept) -> None:
+    state.order = fact.order
+    known = fact.scope in state.scopes
+    state.log[fact.order] = Effect(
+        order=fact.order,
+        step=fact.step,
+        element=fact.element,
+        scope=fact.scope,
+        path=state.path(fact.scope) if known else (ROOT,),
+        child=fact.child,
+        count=fact.count,
+        finished=fact.finished,
+        at=fact.at,
     )
 
 
@@ -130,6 +147,7 @@ APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.CommandIssued: _command_issued,
     f.StepAccepted: _step_accepted,
     f.StepCompleted: _step_completed,
+    f.ChildEffectsKept: _child_effects_kept,
     f.StepRejected: _step_rejected,
     f.StepUnavailable: _step_unavailable,
     f.StepUnknown: _step_unknown,

@@ -5,10 +5,11 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.activities import complete, completion, planned_undo
-from saga_coordinator.engine.children import has_effects, tell_end
+from saga_coordinator.engine.activities import complete
+from saga_coordinator.engine.children import keep_effects, tell_end
 from saga_coordinator.engine.incidents import CHILD_ENDED, CHILD_REFUSED, raise_incident
-from saga_coordinator.engine.recovery import stop, undone
+from saga_coordinator.engine.log import orders_to_undo
+from saga_coordinator.engine.recovery import start_walk, stop, undone
 from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.engine.throwing import throw_error, throw_escalation
 from saga_coordinator.engine.turn import Turn
@@ -27,7 +28,9 @@ def _child_reported(turn: Turn, report: i.ChildReported) -> bool:
         _keep_effects(turn, step, report)
         turn.leave(step.id, [])
     elif report.outcome == "completed":
-        complete(turn, step.id, report.output, child=report.child if report.effects else None)
+        if turn.element(step).handler is None:
+            keep_effects(turn, step, report.child, report.times, finished=True)
+        complete(turn, step.id, report.output)
     elif report.outcome == "failed":
         _keep_effects(turn, step, report)
         throw_error(turn, step.id, report.code or "", report.message, resume="enter")
@@ -56,16 +59,14 @@ def _undo_reported(turn: Turn, step: Step, report: i.ChildReported) -> None:
 def _keep_effects(turn: Turn, step: Step, report: i.ChildReported) -> None:
     """What the child did before it ended can still be undone."""
     disarm(turn, step.id)
-    if report.effects:
-        element = turn.element(step)
-        undo = planned_undo(turn, step, None, {}) if element.task is not None and not element.handler else None
-        turn.emit(completion(turn, step, None, {}, undo, late=True, child=report.child))
+    if not turn.is_undoing(step):
+        keep_effects(turn, step, report.child, report.times, finished=False)
 
 
 def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
     state = turn.state
     if ask.what == "undo":
-        _undo_all(turn)
+        _undo_newest(turn, ask.count)
     elif state.ended:
         tell_end(turn)
     elif state.stopping is None:
@@ -73,16 +74,24 @@ def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
     return True
 
 
-def _undo_all(turn: Turn) -> None:
-    """Everything that this instance did is undone, also after it has ended. Asked again it says again how it ended."""
-    state = turn.state
-    if state.ended and not has_effects(state):
+def _undo_newest(turn: Turn, count: int) -> None:
+    """What this instance did last is undone, also after it has ended: everything, or only a part (what the caller did
+    in between comes first)."""
+    state, left = turn.state, orders_to_undo(turn.state)
+    if state.ended and not left:
         turn.emit(f.StatusChanged(status="compensated"))
         tell_end(turn)
-    elif state.stopping is None or state.ended or not state.stopping.undo:
+    elif not state.ended and state.stopping is not None and state.stopping.undo:
+        return
+    elif not state.ended or count >= len(left):
         if state.ended:
             turn.emit(f.StatusChanged(status="compensating"))
         stop(turn, "compensated", undo=True, reason="the caller is undone")
+    else:
+        final = state.status
+        turn.emit(f.StatusChanged(status="compensating"))
+        stop(turn, final, undo=False, reason="the caller is undone", partial=True)
+        start_walk(turn, left[:count], "the caller is undone")
 
 
 HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
