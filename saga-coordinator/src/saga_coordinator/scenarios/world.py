@@ -85,7 +85,7 @@ def fire(stage: Stage, run: Run, timer: int) -> None:
 
 
 def advance(stage: Stage, ms: int) -> None:
-    """Move the clock; timers fire by due time, then by creation."""
+    """Move the clock; timers fire by due time, then by creation. What a suspended instance holds fires on resume."""
     end = stage.now + ms
     while due := _first_due(stage, end):
         moment, number, timer = due
@@ -97,5 +97,10 @@ def advance(stage: Stage, ms: int) -> None:
 
 def _first_due(stage: Stage, end: int) -> tuple[int, int, int] | None:
     runs = [(number, run.state) for number, run in enumerate(stage.runs.values()) if run.state is not None]
-    timers = [(timer.due, number, timer.id) for number, state in runs for timer in state.timers.values()]
+    timers = [
+        (timer.due, number, timer.id)
+        for number, state in runs
+        for timer in state.timers.values()
+        if timer.id not in state.held
+    ]
     return min((entry for entry in timers if entry[0] <= end), default=None)
