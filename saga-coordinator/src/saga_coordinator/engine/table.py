@@ -14,7 +14,8 @@ _BITS = 6  # 64 ids a page
 
 
 class Table(MutableMapping[int, V], Generic[V]):
-    """Values by id, page by page. Ids only grow, so the order is that of their making."""
+    """Values by id, page by page. Ids only grow, so the order is that of their making. Made of another table it shares
+    every page with that, until one of the two changes it."""
 
     __slots__ = ("_own", "_pages")
 
@@ -22,15 +23,11 @@ class Table(MutableMapping[int, V], Generic[V]):
         self._own: set[int] = set()
         self._pages: dict[int, dict[int, V]] = {}
         if isinstance(values, Table):
+            values._own.clear()  # from now on its pages belong to both
             self._pages = values._pages.copy()
             return
         for id_, value in values.items():
             self._pages.setdefault(id_ >> _BITS, {})[id_] = value
-
-    def copy(self) -> "Table[V]":
-        """A table that shares every page until one of the two changes it."""
-        self._own.clear()
-        return Table(self)
 
     def __getitem__(self, id_: int) -> V:
         return self._pages[id_ >> _BITS][id_]
@@ -64,10 +61,9 @@ class Table(MutableMapping[int, V], Generic[V]):
 
 def copied(values: dict[int, V]) -> dict[int, V]:
     """A copy that costs about the same whatever the size: a large dictionary becomes a `Table`, which behaves alike."""
-    table: object = values
-    if isinstance(table, Table):
-        return cast("dict[int, V]", table.copy())
-    return values.copy() if len(values) < LARGE else cast("dict[int, V]", Table(values))
+    if type(values) is dict and len(values) < LARGE:
+        return values.copy()
+    return cast("dict[int, V]", Table(values))
 
 
 def plain(value: Any) -> Any:

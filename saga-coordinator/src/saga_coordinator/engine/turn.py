@@ -4,7 +4,7 @@ Everything that happens goes through `emit`, so that what is decided next sees w
 first in, first out; outgoing flows in file order.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -44,7 +44,9 @@ class Turn:
         self.thinned: set[int] = set()
         self._enter = enter
         self._agenda: deque[Token] = deque()
-        self._under_way: dict[int, int] = dict(Counter(token.scope for token in state.parked))
+        self._under_way: dict[int, int] = {}
+        for token in state.parked:
+            self._under_way[token.scope] = self._under_way.get(token.scope, 0) + 1
 
     # -- facts and ids
 
