@@ -8,7 +8,8 @@ import pytest
 import saga_coordinator.engine
 
 ALLOWED = {
-    "base64", "calendar", "collections", "datetime", "enum", "hashlib", "itertools", "msgspec", "re", "typing",
+    "base64", "bisect", "calendar", "collections", "datetime", "enum", "hashlib", "itertools", "msgspec", "re",
+    "typing",
 }  # fmt: skip
 FILES = sorted(Path(saga_coordinator.engine.__path__[0]).rglob("*.py"))
 
