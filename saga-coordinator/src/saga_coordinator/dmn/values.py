@@ -1,7 +1,7 @@
 """Values of decision tables: what a cell writes down (FEEL literals), and JSON values read as a column's type.
 
-Dates and times travel as ISO 8601 texts in JSON. Without an offset they are UTC; a date stands for its midnight where it
-is compared with a date and time.
+Dates and times travel as ISO 8601 texts in JSON. Without an offset they are UTC; a date stands for its midnight where
+it is compared with a date and time.
 """
 
 import json

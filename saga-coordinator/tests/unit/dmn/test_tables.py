@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,11 +12,11 @@ def made(logic: str) -> dmn.Decision:
     return dmn.parse(file(decision("d", logic)), compile=expressions.compile)["d"]
 
 
-def by_amount(policy: str, rows: list[Row], outputs: tuple[str, ...] = ("result",)) -> dmn.Decision:
+def by_amount(policy: str, rows: Sequence[Row], outputs: tuple[str, ...] = ("result",)) -> dmn.Decision:
     return made(table(["amount"], outputs, rows, f'hitPolicy="{policy}"'))
 
 
-OVERLAPPING: list[Row] = [("> 10", '"some"'), ("> 100", '"many"'), ("> 100", '"lots"')]
+OVERLAPPING = [("> 10", '"some"'), ("> 100", '"many"'), ("> 100", '"lots"')]
 
 
 # -- values
@@ -90,7 +91,7 @@ def test_an_input_cell_may_be_an_expression_that_compares_with_variables() -> No
 
 
 def test_a_cell_expression_that_is_neither_true_nor_false_is_an_error() -> None:
-    with pytest.raises(dmn.DecisionFailed, match="rule 1, input amount: .*neither true nor false"):
+    with pytest.raises(dmn.DecisionFailed, match=r"rule 1, input amount: .*neither true nor false"):
         made(table(["amount"], ["x"], [("=$input + 1", "1")]))({"amount": 1})
 
 
@@ -253,7 +254,7 @@ def test_only_the_results_of_what_is_required_are_seen() -> None:
 def test_a_failure_names_the_decision_that_is_at_fault() -> None:
     xml = file(decision("a", formula("b"), "b"), decision("b", table(["1"], ["x"], [("-", "1"), ("-", "2")])))
 
-    with pytest.raises(dmn.DecisionFailed, match="^decision b: rules 1 and 2 hit"):
+    with pytest.raises(dmn.DecisionFailed, match=r"^decision b: rules 1 and 2 hit"):
         dmn.parse(xml, compile=expressions.compile)["a"]({})
 
 
