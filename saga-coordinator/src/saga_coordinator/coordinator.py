@@ -52,7 +52,7 @@ class Coordinator:
         self.correlator = Correlator(store, self.registry, self.clock, settings)
         self.worker = Worker(self.context, broker, self.patience)
         self.events = EventWorker(self.correlator, broker, settings, self.patience)
-        self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience)
+        self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience, self.registry)
         self.sweep = Sweep(store, broker, self.clock, settings, self.patience, self.vault)
         self.service = Service(store, broker, self.registry, parse, self.clock, settings, self.vault)
         self._threads: list[threading.Thread] = []
