@@ -7,7 +7,7 @@ import msgspec
 from saga_coordinator.engine import times
 from service_kit.calendars import Calendar, CalendarError, Cron, is_cron, wall_clock
 
-_MOST_TIMES_OFF = 10_000
+_TEN_YEARS = 3_652 * 86_400_000
 
 
 class Timetable(msgspec.Struct, frozen=True):
@@ -26,11 +26,11 @@ class Timetable(msgspec.Struct, frozen=True):
 
     def _cron(self, text: str, after: int) -> int:
         cron, due = _compiled(text, self.time_zone), after
-        for _ in range(_MOST_TIMES_OFF):
+        while due - after < _TEN_YEARS:
             due = cron.next(due)
             if self._works(due):
                 return due
-        raise CalendarError(f"{text!r} does not come true on a working day")
+        raise CalendarError(f"{text!r} does not come true on a working day for ten years")
 
     def _works(self, at: int) -> bool:
         if self.calendar is None:

@@ -30,8 +30,8 @@ def table(inputs: Sequence[str], outputs: Sequence[str], rows: Sequence[Row], at
     """A decision table. A column is written `expression`, or `name`, with `: type` behind it and `| values` behind
     that; a cell that begins with `=` is JSONata."""
     columns = [*(_input(column) for column in inputs), *(_output(column) for column in outputs)]
-    rules = [_rule(row, len(inputs), number) for number, row in enumerate(rows, 1)]
-    return "\n".join([f'<decisionTable id="table" {attributes}>', *columns, *rules, "</decisionTable>"])
+    rules = [_rule(row, len(inputs)) for row in rows]
+    return "\n".join([f"<decisionTable {attributes}>", *columns, *rules, "</decisionTable>"])
 
 
 def _parts(column: str) -> tuple[str, str, str]:
@@ -53,9 +53,9 @@ def _output(column: str) -> str:
     return f'<output name="{name}" {kind}>{values}</output>'
 
 
-def _rule(row: Row, inputs: int, number: int) -> str:
+def _rule(row: Row, inputs: int) -> str:
     cells = (_cell("inputEntry" if place < inputs else "outputEntry", text) for place, text in enumerate(row))
-    return f'<rule id="rule{number}">{"".join(cells)}</rule>'
+    return f"<rule>{''.join(cells)}</rule>"
 
 
 def _cell(name: str, text: str) -> str:
