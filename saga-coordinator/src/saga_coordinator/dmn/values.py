@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from saga_coordinator.engine import times
+from service_kit.expressions import LARGEST_INTEGER
 
 
 class BadValue(ValueError):
@@ -67,9 +68,15 @@ def literal(source: str) -> Any:
         return _unquoted(text)
     call = _CALL.match(text)
     if call is None:
-        return float(text) if "." in text else int(text)
+        return _written_number(text)
     written, name = _unquoted(call["text"]), re.sub(r"\s+", " ", call["name"])
     return _guessed(written) if name == "@" else _READERS[Kind(name)](written)
+
+
+def _written_number(text: str) -> int | float:
+    if abs(float(text)) > LARGEST_INTEGER:
+        raise BadValue(f"{text} is beyond 2^53 - 1: write it as a text")
+    return float(text) if "." in text else int(text)
 
 
 def _unquoted(text: str) -> str:
@@ -184,8 +191,8 @@ def _duration(value: Any) -> timedelta:
     text = _iso(value, "duration")
     try:
         parsed = times.duration(text)
-    except times.BadTime as error:
-        raise BadValue(str(error)) from None
+    except (times.BadTime, OverflowError) as error:
+        raise BadValue(f"{text!r} is no duration: {error}") from None
     if parsed.months:
         raise BadValue(f"{text!r}: years and months have no fixed length")
     return timedelta(milliseconds=parsed.ms)

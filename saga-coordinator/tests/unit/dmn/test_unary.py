@@ -87,6 +87,9 @@ def test_a_date_stands_for_its_midnight_beside_a_date_and_time(kind: Kind) -> No
         ('"2026-01-01"', Kind.DATE, 'write date("2026-01-01")'),
         ('not("a", 1)', Kind.STRING, "the column holds a string"),
         ("10abc", None, "is no unary test"),
+        ("9007199254740993", None, "write it as a text"),
+        ("> " + "9" * 5_000, None, "write it as a text"),
+        ('duration("P99999999999999D")', None, "is no duration"),
     ],
 )
 def test_what_is_no_unary_test_is_refused_with_a_reason(cell: str, kind: Kind | None, reason: str) -> None:
@@ -111,3 +114,45 @@ def test_any_text_can_be_written_in_a_cell(text: str, other: str) -> None:
 
     assert holds(written, text)
     assert holds(f"not({written})", other) == (text != other)
+
+
+PIECES = [
+    "not(",
+    ")",
+    "[",
+    "]",
+    "(",
+    "..",
+    ",",
+    "<",
+    ">=",
+    "-",
+    "1",
+    ".5",
+    '"a"',
+    '"',
+    "null",
+    "true",
+    'date("2026-01-01")',
+    " ",
+]
+json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.just("2026-01-01"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=20), json)
+def test_a_cell_is_refused_or_has_an_answer_for_every_value(cell: str, value: Any) -> None:
+    try:
+        test = unary.read(cell)
+    except unary.BadTest:
+        return
+
+    assert test.holds(value, NOWHERE) in {True, False}

@@ -115,6 +115,18 @@ def test_a_decision_that_cannot_be_asked_is_refused_at_deployment(task: str, rul
     assert reason in finding.message
 
 
+def test_a_decision_cannot_write_a_secret() -> None:
+    task = '<extensionElements><tl:decision ref="terms" result="pin"/></extensionElements>'
+    xml = around(f'<businessRuleTask id="rule">{task}</businessRuleTask>', "rule")
+    secret = xml.replace(b'isExecutable="true"', b'isExecutable="true" tl:secrets="pin"')
+
+    (finding,) = bpmn.lint(
+        secret, catalogue={}, compile=expressions.compile, decisions=dmn.parse(RULES, compile=expressions.compile)
+    )
+
+    assert finding.message == "the variable pin is secret: a decision cannot write it"
+
+
 def test_a_decision_means_nothing_on_another_task() -> None:
     xml = around(
         '<task id="a"><extensionElements><tl:decision ref="terms" result="x"/></extensionElements></task>', "a"
