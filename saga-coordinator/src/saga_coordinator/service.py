@@ -66,7 +66,7 @@ class Service:
 
     def check(self, xml: bytes, process_id: str) -> None:
         """Raises `saga_coordinator.bpmn.Refused` with the findings for which `deploy` would refuse the file."""
-        self._parse(xml, process_id, self.decisions.newest())
+        schedules_of(self._parse(xml, process_id, self.decisions.newest()), self._clock.now())
 
     def deploy(self, xml: bytes, process_id: str, *, by: str | None = None) -> Deployment:
         """Deploy the process `process_id` of a file as its next version, bound to the newest decisions; a file that is

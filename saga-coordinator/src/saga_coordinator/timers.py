@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from saga_coordinator import wire
+from saga_coordinator.bpmn import Finding, Refused, Rule
 from saga_coordinator.clock import Clock
 from saga_coordinator.correlation import arrival
 from saga_coordinator.engine import inputs as i
@@ -24,6 +25,7 @@ from saga_coordinator.store.timers import Schedule
 from service_kit.broker import Broker, BrokerUnavailable
 from service_kit.calendars import is_cron
 from service_kit.database import reading, writing
+from service_kit.errors import KitError
 from service_kit.ids import derived_id
 
 _log = structlog.get_logger(__name__)
@@ -150,14 +152,22 @@ def next_due(schedule: Schedule, now: int, timer: TimerDefinition | None = None)
 
 
 def schedules_of(process: Process, now: int) -> list[Schedule]:
-    """The timer start events of a process that is deployed now. Raises what an expression of theirs raises."""
+    """The timer start events of a process that is deployed now. Raises `Refused` where one of them says no time."""
     found = []
     for element in start_events(process, Trigger.TIMER):
         timer = element.event.timer if element.event else None
         if timer is not None:
-            due, every, remaining = _times(timer, now)
+            due, every, remaining = _known_times(element.id, timer, now)
             found.append(Schedule(process.id, element.id, process.version, due, every, remaining))
     return found
+
+
+def _known_times(element: str, timer: TimerDefinition, now: int) -> tuple[int, str | None, int | None]:
+    try:
+        return _times(timer, now)
+    except (KitError, ValueError, OverflowError) as error:
+        message = f"{timer.text}: {error} (there are no variables before an instance starts)"
+        raise Refused([Finding(0, element, Rule.BAD_TIMER.value, message)]) from error
 
 
 def _times(timer: TimerDefinition, now: int) -> tuple[int, str | None, int | None]:

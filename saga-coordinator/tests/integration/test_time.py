@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, update
 
+from saga_coordinator.bpmn import Refused
 from saga_coordinator.engine.process import Process
 from saga_coordinator.models import schedules, timers
 from service_kit.database import reading, writing
@@ -166,3 +168,13 @@ def test_a_schedule_that_cannot_go_on_does_not_stop_the_others(hub: Any) -> None
     assert hub.service.search(process="every-morning") == []
     hub.coordinator = able
     hub.drive(lambda: [row.status for row in hub.service.search(process="every-morning")] == ["completed"])
+
+
+def test_a_start_by_a_time_that_no_variable_can_give_is_refused_and_nothing_is_stored(hub: Any) -> None:
+    diagram = (hub.processes / "every-morning.bpmn").read_bytes().replace(b"0 8 * * *", b"=rhythm")
+
+    for attempt in (hub.service.check, hub.service.deploy):
+        with pytest.raises(Refused, match=r"start: =rhythm: .*bad-timer"):
+            attempt(diagram, "every-morning")
+
+    assert hub.service.processes() == []
