@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.administration import Administration
 from gateway.audit import Handler, audited
+from gateway.decisions import Decisions
 from gateway.errors import KeyNameTaken, KeyNotFound
 from gateway.events import Events
 from gateway.instances import Instances
@@ -17,6 +18,7 @@ PROBLEMS: Mapping[type[Exception], int] = {KeyNotFound: 404, KeyNameTaken: 409}
 
 def handlers(
     processes: Processes,
+    decisions: Decisions,
     instances: Instances,
     events: Events,
     operations: Operations,
@@ -29,6 +31,10 @@ def handlers(
         "list_versions": processes.list_versions,
         "read_process_xml": processes.read_process_xml,
         "deploy_process": processes.deploy_process,
+        "list_decisions": decisions.list_decisions,
+        "list_decision_versions": decisions.list_decision_versions,
+        "read_decision_xml": decisions.read_decision_xml,
+        "deploy_decisions": decisions.deploy_decisions,
         "start_instance": instances.start_instance,
         "read_instance": instances.read_instance,
         "search_instances": instances.search_instances,

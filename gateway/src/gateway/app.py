@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from gateway.administration import Administration
 from gateway.api import PROBLEMS, handlers
+from gateway.decisions import Decisions
 from gateway.downstream import Downstream
 from gateway.events import Events
 from gateway.guard import ApiKeyGuard
@@ -60,6 +61,7 @@ def create_app(
         contract("gateway.yaml"),
         handlers(
             Processes(behind),
+            Decisions(behind),
             Instances(behind, index, settings.commit_wait),
             Events(behind),
             Operations(doors),

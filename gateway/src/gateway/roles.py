@@ -31,6 +31,10 @@ ALLOWED: Mapping[str, frozenset[Role]] = {
     "list_versions": EVERY,
     "read_process_xml": EVERY,
     "deploy_process": _only(Role.DESIGNER),
+    "list_decisions": EVERY,
+    "list_decision_versions": EVERY,
+    "read_decision_xml": EVERY,
+    "deploy_decisions": _only(Role.DESIGNER),
     "start_instance": _only(Role.OPERATOR),
     "search_instances": EVERY,
     "read_instance": EVERY,
@@ -57,6 +61,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = {
 AUDITED = frozenset(
     {
         "deploy_process",
+        "deploy_decisions",
         "cancel_instance",
         "retry_instance",
         "retry_step",

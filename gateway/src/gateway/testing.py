@@ -51,6 +51,7 @@ INCIDENT = {
 
 OPERATIONS = """
     list_processes list_versions read_process_xml deploy_process start_instance read_instance read_undo_plan
+    list_decisions list_decision_versions read_decision_xml deploy_decisions
     cancel_instance retry_instance retry_step complete_step publish_events read_journal list_digests
 """
 
@@ -90,6 +91,23 @@ class FakeCoordinator:
         version = None if dry_run else 1
         shown: dict[str, Any] = {"process": "hello", "version": version, "deployed": not dry_run, "findings": []}
         return answer(shown, 200 if dry_run else 201)
+
+    async def _list_decisions(self) -> Response:
+        return answer({"items": [_decision("discount")]})
+
+    async def _list_decision_versions(self, decision: str) -> Response:
+        return answer({"items": [_decision(decision)]})
+
+    async def _read_decision_xml(self, decision: str, version: int) -> Response:
+        return Response(b"<definitions/>", media_type="application/xml")
+
+    async def _deploy_decisions(self, body: bytes, dry_run: bool = False) -> Response:
+        self._note("deploy_decisions", body)
+        if b"bad" in body:
+            finding = {"rule": "bad-unary-test", "severity": "error", "element": "c", "line": 3, "message": "no"}
+            raise Unprocessable(code="NOT_DEPLOYABLE", more={"findings": [finding]})
+        shown = {"decision": "discount", "version": None if dry_run else 1, "deployed": not dry_run}
+        return answer({"decisions": [shown], "findings": []}, 200 if dry_run else 201)
 
     async def _start_instance(self, body: dict[str, Any]) -> Response:
         self._note("start_instance", body)
@@ -139,6 +157,10 @@ class FakeCoordinator:
 
 def _process(id_: str) -> dict[str, Any]:
     return {"process": id_, "version": 1, "name": id_, "deployed_at": "2026-01-05T09:00:00.000Z", "deployed_by": None}
+
+
+def _decision(id_: str) -> dict[str, Any]:
+    return {"decision": id_, "version": 1, "name": id_, "deployed_at": "2026-01-05T09:00:00.000Z", "deployed_by": None}
 
 
 class FakeMonitor:

@@ -46,6 +46,40 @@ async def test_a_diagram_that_is_no_xml_type_is_refused(client: httpx.AsyncClien
     assert (await client.post("/processes", json={"a": 1})).status_code == 415
 
 
+# -- decisions
+
+
+async def test_decisions_are_deployed_on_behalf_of_the_caller(
+    client: httpx.AsyncClient, coordinator: FakeCoordinator
+) -> None:
+    answer = await client.post("/decisions", content=b"<definitions/>", headers=XML)
+
+    assert (answer.status_code, answer.json()["decisions"][0]["version"]) == (201, 1)
+    assert coordinator.asked == [("deploy_decisions", "key:admin", b"<definitions/>")]
+
+
+async def test_a_dry_run_deploys_no_decision(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/decisions?dry_run=true", content=b"<definitions/>", headers=XML)
+
+    assert (answer.status_code, answer.json()["decisions"][0]["deployed"]) == (200, False)
+
+
+async def test_decisions_that_cannot_run_are_refused_with_their_findings(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/decisions", content=b"<bad/>", headers=XML)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "NOT_DEPLOYABLE")
+    assert answer.json()["findings"][0]["rule"] == "bad-unary-test"
+
+
+async def test_decisions_and_their_versions_are_listed_and_read(client: httpx.AsyncClient) -> None:
+    listed = (await client.get("/decisions")).json()["items"]
+    versions = (await client.get("/decisions/discount/versions")).json()["items"]
+    xml = await client.get("/decisions/discount/versions/1/xml")
+
+    assert [row["decision"] for row in (*listed, *versions)] == ["discount", "discount"]
+    assert (xml.headers["content-type"], xml.content) == ("application/xml", b"<definitions/>")
+
+
 # -- starting
 
 

@@ -3,9 +3,9 @@
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from saga_coordinator.api import Events, Followers, Instances, Processes
+from saga_coordinator.api import Decisions, Events, Followers, Instances, Processes
 from saga_coordinator.coordinator import Coordinator
-from saga_coordinator.errors import InstanceNotFound, ProcessNotFound
+from saga_coordinator.errors import DecisionNotFound, InstanceNotFound, ProcessNotFound
 from saga_coordinator.lookout import Lookout
 from saga_coordinator.sending import Sender
 from service_kit.http import InternalGuard, contract
@@ -13,7 +13,7 @@ from service_kit.http import create_app as create_kit_app
 from service_kit.http.operational import Check
 
 BODY_LIMIT = 8 * 1024 * 1024
-PROBLEMS: dict[type[Exception], int] = {InstanceNotFound: 404, ProcessNotFound: 404}
+PROBLEMS: dict[type[Exception], int] = {InstanceNotFound: 404, ProcessNotFound: 404, DecisionNotFound: 404}
 CHECKS = ("store", "broker", "prepared", "running")
 
 
@@ -29,7 +29,8 @@ def create_app(
     service = coordinator.service
     sender = Sender(coordinator.broker.publish)
     lookout = Lookout(service.outcomes, service.instances)
-    processes = Processes(service, coordinator.parse)
+    processes = Processes(service)
+    decisions = Decisions(coordinator.decisions)
     instances = Instances(service, sender, lookout, coordinator.settings.lanes)
     followers = Followers(service)
     return create_kit_app(
@@ -39,6 +40,10 @@ def create_app(
             "list_versions": processes.list_versions,
             "read_process_xml": processes.read_process_xml,
             "deploy_process": processes.deploy_process,
+            "list_decisions": decisions.list_decisions,
+            "list_decision_versions": decisions.list_decision_versions,
+            "read_decision_xml": decisions.read_decision_xml,
+            "deploy_decisions": decisions.deploy_decisions,
             "start_instance": instances.start_instance,
             "read_instance": instances.read_instance,
             "read_undo_plan": instances.read_undo_plan,

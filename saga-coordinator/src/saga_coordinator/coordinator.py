@@ -1,7 +1,7 @@
 """The composition of a coordinator: the one that the process, the tests and the embedded mode use."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -12,7 +12,8 @@ from saga_coordinator import bpmn
 from saga_coordinator.cache import Cache
 from saga_coordinator.clock import Clock
 from saga_coordinator.correlation import Correlator
-from saga_coordinator.engine.process import Process
+from saga_coordinator.decisions import Decisions
+from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.errors import WrongSecretsKey
 from saga_coordinator.events import EventWorker
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_queues
@@ -26,7 +27,7 @@ from saga_coordinator.timers import Timekeeper
 from saga_coordinator.turn import Context
 from saga_coordinator.vault import Vault
 from saga_coordinator.worker import Worker
-from service_kit import expressions
+from service_kit import calendars, expressions
 from service_kit.broker import Broker, Queue
 from service_kit.catalogue import Catalogue
 from service_kit.database import migrate, reading
@@ -45,16 +46,17 @@ class Coordinator:
         self.patience = Patience()
         self.clock = Clock(store)
         self.parse = parse
-        self.registry = Registry(store, parse)
+        self.decisions = Decisions(store, self.clock)
+        self.registry = Registry(store, parse, self.decisions)
         self.vault = Vault(store, master_key(settings.secrets_key))
         cache = Cache(settings.cached_instances)
         self.context = Context(store, self.registry, self.clock, cache, settings, self.vault)
         self.correlator = Correlator(store, self.registry, self.clock, settings)
         self.worker = Worker(self.context, broker, self.patience)
         self.events = EventWorker(self.correlator, broker, settings, self.patience)
-        self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience)
+        self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience, self.registry)
         self.sweep = Sweep(store, broker, self.clock, settings, self.patience, self.vault)
-        self.service = Service(store, broker, self.registry, parse, self.clock, settings, self.vault)
+        self.service = Service(store, broker, self.registry, parse, self.clock, settings, self.vault, self.decisions)
         self._threads: list[threading.Thread] = []
         self._ready = threading.Event()
 
@@ -127,14 +129,23 @@ def _name(loop: Callable[[], None]) -> str:
 def create_coordinator(settings: Settings, broker: Broker, store: Engine, parse: Parse | None = None) -> Coordinator:
     """A coordinator on this broker and store; nothing is connected or started yet. `parse` makes a process of a file
     and the id of a process in it; by default with the catalogue of `settings.contracts`."""
-    return Coordinator(settings, broker, store, parse or parser(settings.contracts))
+    return Coordinator(settings, broker, store, parse or parser(settings.contracts, settings.calendars_file))
 
 
-def parser(contracts: str = "") -> Parse:
-    """Parses against the catalogue in the folder `contracts` ("": this installation's), which is read once."""
+def parser(contracts: str = "", calendars_file: str = "") -> Parse:
+    """Parses against the catalogue in the folder `contracts` ("": this installation's) and the calendars of a file ("":
+    there are none), which are read once. Raises `CatalogueError` and `CalendarError`."""
     catalogue = Catalogue.load(Path(contracts) if contracts else contracts_folder())
+    known = calendars.load(Path(calendars_file)) if calendars_file else {}
 
-    def parse(xml: bytes, process_id: str) -> Process:
-        return bpmn.parse(xml, catalogue=catalogue, compile=expressions.compile, process_id=process_id)
+    def parse(xml: bytes, process_id: str, decisions: Mapping[str, Expression] | None = None) -> Process:
+        return bpmn.parse(
+            xml,
+            catalogue=catalogue,
+            compile=expressions.compile,
+            process_id=process_id,
+            decisions=decisions,
+            calendars=known,
+        )
 
     return parse

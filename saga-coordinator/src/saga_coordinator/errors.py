@@ -3,6 +3,7 @@
 CoordinatorError
 ├── InstanceNotFound
 ├── ProcessNotFound
+├── DecisionNotFound
 ├── Poison
 ├── SecretsUnreadable
 │   └── SecretsForgotten
@@ -23,6 +24,10 @@ class InstanceNotFound(CoordinatorError):
 
 class ProcessNotFound(CoordinatorError):
     """There is no such process, or not in this version."""
+
+
+class DecisionNotFound(CoordinatorError):
+    """There is no such decision, or not in this version."""
 
 
 class Poison(CoordinatorError):

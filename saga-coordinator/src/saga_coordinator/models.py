@@ -4,7 +4,19 @@ Text is compared byte by byte ("C"): ids are looked up and sorted, never shown i
 milliseconds since the epoch by the store's clock.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
@@ -203,9 +215,24 @@ suspects = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-# Deployed versions; `digest` of the file recognises one that is deployed again.
+# Deployed versions; `digest` of the file recognises one that is deployed again. `decisions` are the versions, by id, of
+# those that the process asks.
 processes = Table(
     "processes",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", _text(), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("xml", LargeBinary, nullable=False),
+    Column("deployed_at", BigInteger, nullable=False),
+    Column("deployed_by", Text),
+    Column("decisions", JSON, nullable=False, server_default="{}"),
+)
+
+# Deployed versions of decisions; those of one file have the same `digest`.
+decisions = Table(
+    "decisions",
     metadata,
     Column("id", _text(), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),

@@ -1,17 +1,24 @@
 """Deployed process versions, parsed once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from saga_coordinator.engine.process import Element, Process, Trigger
+from saga_coordinator.decisions import Decisions
+from saga_coordinator.engine.process import Element, Expression, Process, Trigger
 from saga_coordinator.errors import ProcessNotFound
 from saga_coordinator.store import processes
 from service_kit.database import reading
 
-Parse = Callable[[bytes, str], Process]
+
+class Parse(Protocol):
+    """Makes a process of a file and the id of a process in it, which asks these decisions. Raises `bpmn.Refused`."""
+
+    def __call__(self, xml: bytes, process_id: str, decisions: Mapping[str, Expression] | None = None) -> Process:
+        """Parse."""
 
 
 class StartEvent(msgspec.Struct, frozen=True):
@@ -24,8 +31,9 @@ class StartEvent(msgspec.Struct, frozen=True):
 class Registry:
     """Thread-safe. A version never changes, so what was parsed stays; which one is the newest is asked every time."""
 
-    def __init__(self, store: Engine, parse: Parse) -> None:
+    def __init__(self, store: Engine, parse: Parse, decisions: Decisions) -> None:
         self._store = store
+        self._decisions = decisions
         self._parse = parse
         self._parsed: dict[tuple[str, int], Process] = {}
         self._lock = threading.Lock()
@@ -60,7 +68,8 @@ class Registry:
         row = processes.get(connection, process, version)
         if row is None:
             raise ProcessNotFound(f"version {version} of process {process!r} is not deployed")
-        parsed = msgspec.structs.replace(self._parse(row.xml, process), version=version)
+        found = self._parse(row.xml, process, self._decisions.bound(row.decisions))
+        parsed = msgspec.structs.replace(found, version=version)
         return self._parsed.setdefault((process, version), parsed)
 
 

@@ -12,6 +12,7 @@ from saga_coordinator import secrecy, wire
 from saga_coordinator.cache import Known, folded
 from saga_coordinator.clock import Clock
 from saga_coordinator.correlation import start_key
+from saga_coordinator.decisions import Decisions, asked_by
 from saga_coordinator.engine import InstanceState, PlannedStep, undo_plan
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import InstanceNotFound
@@ -50,6 +51,7 @@ class Service:
         clock: Clock,
         settings: Settings,
         vault: Vault,
+        decisions: Decisions,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -58,23 +60,31 @@ class Service:
         self._clock = clock
         self._settings = settings
         self._vault = vault
+        self.decisions = decisions
 
     # -- processes
 
+    def check(self, xml: bytes, process_id: str) -> None:
+        """Raises `saga_coordinator.bpmn.Refused` with the findings for which `deploy` would refuse the file."""
+        schedules_of(self._parse(xml, process_id, self.decisions.newest()), self._clock.now())
+
     def deploy(self, xml: bytes, process_id: str, *, by: str | None = None) -> Deployment:
-        """Deploy the process `process_id` of a file as its next version; a file that is the newest version already
-        gives that version. Raises `saga_coordinator.bpmn.Refused` with the findings, and nothing is stored."""
-        parsed = self._parse(xml, process_id)
+        """Deploy the process `process_id` of a file as its next version, bound to the newest decisions; a file that is
+        the newest version already, with the same decisions, gives that version. Raises `saga_coordinator.bpmn.Refused`
+        with the findings, and nothing is stored."""
+        rules = self.decisions.newest()
+        parsed = self._parse(xml, process_id, rules)
+        asked = {id_: rules.versions[id_] for id_ in sorted(asked_by(parsed))}
         digest = hashlib.sha256(xml).hexdigest()
         while True:
             try:
                 with writing(self._store) as connection:
                     newest = processes.latest(connection, parsed.id)
-                    if newest is not None and newest.digest == digest:
+                    if newest is not None and (newest.digest, newest.decisions) == (digest, asked):
                         return newest
                     version = newest.version + 1 if newest else 1
                     now = self._clock.now()
-                    row = Deployment(parsed.id, version, digest, parsed.name, xml, now, by)
+                    row = Deployment(parsed.id, version, digest, parsed.name, xml, now, by, asked)
                     processes.add(connection, row)
                     starts = schedules_of(msgspec.structs.replace(parsed, version=version), now)
                     schedule(connection, parsed.id, starts)

@@ -14,7 +14,8 @@ class Settings:
 
     `coordinators` is how many there are and `coordinator_index` which of them this is (without it, the number at the
     end of `hostname`): together they say which lanes are its own, for speed only. `lanes` must be the same everywhere.
-    `contracts` is the folder of the catalogue ("": the one of this installation).
+    `contracts` is the folder of the catalogue ("": the one of this installation), `calendars_file` says when people
+    work ("": there are no calendars).
     `secrets_key` (32 bytes, base64) wraps the keys of secrets in the store; without it they lie there as they are.
     With an `internal_token` (the gateway's) the internal API is served at `bind`.
     """
@@ -40,6 +41,7 @@ class Settings:
     sweep_after: float = 60.0
     nudge_grace: float = 10.0
     contracts: str = ""
+    calendars_file: str = ""
     log_level: str = "INFO"
     internal_token: str = field(default="", repr=False)
     secrets_key: str = field(default="", repr=False)

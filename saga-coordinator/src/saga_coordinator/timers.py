@@ -5,24 +5,27 @@ Also messages and lock grants of which no journal knows after a while.
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from saga_coordinator import wire
+from saga_coordinator.bpmn import Finding, Refused, Rule
 from saga_coordinator.clock import Clock
 from saga_coordinator.correlation import arrival
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine import times
-from saga_coordinator.engine.process import Process, TimerDefinition, TimerKind, Trigger
+from saga_coordinator.engine import recurrence, times
+from saga_coordinator.engine.process import Process, TimerDefinition, Trigger
 from saga_coordinator.locking import grant
 from saga_coordinator.patience import Patience
-from saga_coordinator.registry import start_events
+from saga_coordinator.registry import Registry, start_events
 from saga_coordinator.settings import Settings
 from saga_coordinator.store import locks, messages, queued, timers
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.timers import Schedule
 from service_kit.broker import Broker, BrokerUnavailable
+from service_kit.calendars import is_cron
 from service_kit.database import reading, writing
+from service_kit.errors import KitError
 from service_kit.ids import derived_id
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +35,17 @@ PAGE = 500
 class Timekeeper:
     """Looks for what is due. Any number may look at the same time; what they publish twice is recognised."""
 
-    def __init__(self, store: Engine, broker: Broker, clock: Clock, settings: Settings, patience: Patience) -> None:
+    def __init__(
+        self,
+        store: Engine,
+        broker: Broker,
+        clock: Clock,
+        settings: Settings,
+        patience: Patience,
+        registry: Registry,
+    ) -> None:
+        self._registry = registry
+        self._complained: set[Schedule] = set()
         self._store = store
         self._broker = broker
         self._clock = clock
@@ -78,9 +91,27 @@ class Timekeeper:
     def _start_scheduled(self, schedules: list[Schedule], now: int) -> None:
         """Publish first, then move on: a start that is published twice is the same instance."""
         for schedule in schedules:
+            try:
+                due = next_due(schedule, now, self._timer(schedule))
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # what a file or a calendar of an installation says must not stop the others
+                self._complain(schedule, error)
+                continue
             self._broker.publish([wire.input_event(_start(schedule), self._settings.lanes)])
             with writing(self._store) as connection:
-                timers.reschedule(connection, schedule, next_due(schedule, now))
+                timers.reschedule(connection, schedule, due)
+
+    def _timer(self, schedule: Schedule) -> TimerDefinition | None:
+        element = self._registry.get(schedule.process, schedule.version).elements.get(schedule.element)
+        return element.event.timer if element is not None and element.event is not None else None
+
+    def _complain(self, schedule: Schedule, error: Exception) -> None:
+        """Once: the schedule stays due, and is looked at again and again."""
+        if schedule not in self._complained:
+            self._complained.add(schedule)
+            told = {"process": schedule.process, "version": schedule.version, "element": schedule.element}
+            _log.error("timers.schedule-cannot-go-on", **told, error=str(error))
 
     def _start_queued(self, rows: list[Queued], again_at: int) -> None:
         """Publish first here, too: the row stays until the journal has the start."""
@@ -111,38 +142,37 @@ def _start(schedule: Schedule) -> i.Start:
     )
 
 
-def next_due(schedule: Schedule, now: int) -> int | None:
-    """When the schedule is due after this time. One start stands for all the times that nobody looked."""
+def next_due(schedule: Schedule, now: int, timer: TimerDefinition | None = None) -> int | None:
+    """When the schedule is due after this time. One start stands for all the times that nobody looked. Raises
+    `ValueError` and `OverflowError` where its timetable knows no such time."""
     if schedule.every is None or schedule.remaining == 0:
         return None
-    return _first_after(now, schedule.due, times.duration(schedule.every))
-
-
-def _first_after(now: int, due: int, every: times.Duration) -> int:
-    if not every.months and due <= now:
-        due += (now - due) // every.ms * every.ms
-    while due <= now:
-        due = every.after(due)
-    return due
+    repeat = schedule.every if is_cron(schedule.every) else f"R/{schedule.every}"
+    return recurrence.following(timer, repeat, schedule.due, now + 1)[0]
 
 
 def schedules_of(process: Process, now: int) -> list[Schedule]:
-    """The timer start events of a process that is deployed now. Raises what an expression of theirs raises."""
+    """The timer start events of a process that is deployed now. Raises `Refused` where one of them says no time."""
     found = []
     for element in start_events(process, Trigger.TIMER):
         timer = element.event.timer if element.event else None
         if timer is not None:
-            due, every, remaining = _times(timer, now)
+            due, every, remaining = _known_times(element.id, timer, now)
             found.append(Schedule(process.id, element.id, process.version, due, every, remaining))
     return found
 
 
+def _known_times(element: str, timer: TimerDefinition, now: int) -> tuple[int, str | None, int | None]:
+    try:
+        return _times(timer, now)
+    except (KitError, ValueError, OverflowError) as error:
+        message = f"{timer.text}: {error} (there are no variables before an instance starts)"
+        raise Refused([Finding(0, element, Rule.BAD_TIMER.value, message)]) from error
+
+
 def _times(timer: TimerDefinition, now: int) -> tuple[int, str | None, int | None]:
     text = timer.text if timer.expression is None else str(timer.expression({}, {"now": now}))
-    if timer.kind is TimerKind.DATE:
-        return times.moment(text), None, None
-    if timer.kind is TimerKind.DURATION:
-        return times.duration(text).after(now), None, None
-    cycle = times.cycle(text)
-    due = _first_after(now, cycle.start if cycle.start is not None else now, cycle.every)
-    return due, text.rsplit("/", 1)[-1], None if cycle.times is None else max(cycle.times - 1, 0)
+    due, repeat = recurrence.first(timer, text, now)
+    if repeat is None or is_cron(repeat):
+        return due, repeat, None
+    return due, repeat.rsplit("/", 1)[-1], times.cycle(repeat).times

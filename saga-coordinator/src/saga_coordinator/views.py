@@ -10,6 +10,7 @@ from saga_coordinator.engine import InstanceState, PlannedStep
 from saga_coordinator.engine.process import Process
 from saga_coordinator.engine.state import ROOT, Step
 from saga_coordinator.sealing import masked, masked_value
+from saga_coordinator.store.decisions import DecisionVersion
 from saga_coordinator.store.instances import Instance
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.processes import Deployment
@@ -24,6 +25,18 @@ def process_view(row: Deployment) -> dict[str, Any]:
     """A deployed version."""
     return {
         "process": row.id,
+        "version": row.version,
+        "name": row.name or row.id,
+        "deployed_at": time_of(row.deployed_at),
+        "deployed_by": row.deployed_by,
+        "decisions": row.decisions,
+    }
+
+
+def decision_view(row: DecisionVersion) -> dict[str, Any]:
+    """A deployed version."""
+    return {
+        "decision": row.id,
         "version": row.version,
         "name": row.name or row.id,
         "deployed_at": time_of(row.deployed_at),

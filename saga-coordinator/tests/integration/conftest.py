@@ -1,7 +1,7 @@
 """A hub without services: a store, a broker and a fake connector, on both pairs."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from saga_coordinator.correlation import Routed
 from saga_coordinator.deciding import Item
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.process import Process
+from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_of, lane_queues, lane_sources
 from saga_coordinator.models import journal, messages, metadata, snapshots, subscriptions
 from saga_coordinator.registry import Parse
@@ -23,7 +23,7 @@ from saga_coordinator.service import start
 from saga_coordinator.settings import Settings
 from saga_coordinator.store.instances import Instance
 from saga_coordinator.turn import Done, Turn
-from service_kit import expressions
+from service_kit import calendars, expressions
 from service_kit.broker import Broker, Consumer, Delivery, Outgoing, Queue, Source, connect
 from service_kit.catalogue import Catalogue, Effect, Operation, Undo
 from service_kit.database import is_sqlite, migrate, open_engine, reading, writing
@@ -67,11 +67,19 @@ CATALOGUE = Catalogue(
         Operation("erp.post", "erp", Effect.CREATE, undo=UNDO, probe=True, settle=0.001, timeout=0.001),
     ]
 )
+CALENDARS = calendars.read({"always": {"week": {"mon-sun": ["00:00-24:00"]}}})
 Answer = Callable[[Command], Outcome | None]
 
 
-def parse(xml: bytes, process_id: str) -> Process:
-    return bpmn.parse(xml, catalogue=CATALOGUE, compile=expressions.compile, process_id=process_id)
+def parse(xml: bytes, process_id: str, decisions: Mapping[str, Expression] | None = None) -> Process:
+    return bpmn.parse(
+        xml,
+        catalogue=CATALOGUE,
+        compile=expressions.compile,
+        process_id=process_id,
+        decisions=decisions,
+        calendars=CALENDARS,
+    )
 
 
 def complete(command: Command) -> Outcome | None:

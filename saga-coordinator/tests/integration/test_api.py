@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from saga_coordinator.app import create_app
+from saga_coordinator.testing.tables import decision, file, formula
 from service_kit.http import InternalAuth
 
 pytestmark = pytest.mark.anyio
@@ -347,3 +348,44 @@ async def test_an_event_says_itself_how_long_it_is_kept_while_nobody_waits(hub: 
 
     # then
     assert (early.json()["status"], late.json()["status"]) == ("completed", "waiting")
+
+
+async def test_decisions_are_deployed_listed_and_read(client: httpx.AsyncClient) -> None:
+    # given
+    xml = file(decision("discount", formula("1"), name="Discount"))
+
+    # when
+    checked = await client.post("/decisions?dry_run=true", content=xml, headers=XML)
+    deployed = await client.post("/decisions", content=xml, headers=XML)
+    again = await client.post("/decisions", content=xml, headers=XML)
+
+    # then
+    assert [answer.status_code for answer in (checked, deployed, again)] == [200, 201, 200]
+    assert checked.json()["decisions"] == [{"decision": "discount", "version": None, "deployed": False}]
+    assert deployed.json()["decisions"] == [{"decision": "discount", "version": 1, "deployed": True}]
+    assert again.json()["decisions"] == [{"decision": "discount", "version": 1, "deployed": False}]
+    (listed,) = (await client.get("/decisions")).json()["items"]
+    assert (listed["decision"], listed["version"], listed["name"]) == ("discount", 1, "Discount")
+    assert (await client.get("/decisions/discount/versions")).json()["items"] == [listed]
+    assert (await client.get("/decisions/discount/versions/1/xml")).content == xml
+    assert (await client.get("/decisions/discount/versions/2/xml")).status_code == 404
+    assert (await client.get("/decisions/other/versions")).status_code == 404
+
+
+async def test_decisions_that_cannot_run_are_refused_with_every_finding(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/decisions", content=file(decision("d", "")), headers=XML)
+
+    assert answer.status_code == 422
+    assert [finding["rule"] for finding in answer.json()["findings"]] == ["missing-decision-logic"]
+    assert (await client.get("/decisions")).json()["items"] == []
+
+
+async def test_a_process_tells_which_decisions_it_asks(hub: Any, client: httpx.AsyncClient) -> None:
+    diagram = (hub.processes / "asks-discount.bpmn").read_bytes()
+    refused = await client.post("/processes?dry_run=true", content=diagram, headers=XML)
+    await client.post("/decisions", content=file(decision("discount", formula("1"))), headers=XML)
+
+    assert [finding["rule"] for finding in refused.json()["findings"]] == ["unknown-decision"] * 2
+    assert (await client.post("/processes", content=diagram, headers=XML)).status_code == 201
+    (row,) = (await client.get("/processes")).json()["items"]
+    assert row["decisions"] == {"discount": 1}

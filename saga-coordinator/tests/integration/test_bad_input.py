@@ -77,10 +77,10 @@ def test_an_input_that_kills_its_consumer_each_time_is_put_aside_and_the_others_
     # given a process whose start kills whoever handles it
     hub.deploy("five-steps", "keyed")
 
-    def deadly(xml: bytes, process_id: str) -> Process:
+    def deadly(xml: bytes, process_id: str, decisions: Any = None) -> Process:
         if process_id == "keyed":
             raise Killed
-        return hub.parse(xml, process_id)  # type: ignore[no-any-return]
+        return hub.parse(xml, process_id, decisions)  # type: ignore[no-any-return]
 
     # when
     good, bad = hub.new_start("five-steps"), hub.new_start("keyed", variables={"order": 1})
@@ -185,8 +185,8 @@ def count(hub: Any, table: Any) -> int:
 def without_elements(hub: Any) -> Any:
     """A coordinator that can decide nothing for which it needs the diagram."""
 
-    def parse(xml: bytes, process_id: str) -> Process:
-        whole: Process = hub.parse(xml, process_id)
+    def parse(xml: bytes, process_id: str, decisions: Any = None) -> Process:
+        whole: Process = hub.parse(xml, process_id, decisions)
         return msgspec.structs.replace(whole, elements={})
 
     return hub.new_coordinator(parse=parse)
@@ -195,7 +195,7 @@ def without_elements(hub: Any) -> Any:
 def without_diagrams(hub: Any) -> Any:
     """A coordinator that can decide nothing."""
 
-    def parse(xml: bytes, process_id: str) -> Process:
+    def parse(xml: bytes, process_id: str, decisions: Any = None) -> Process:
         raise RuntimeError("nobody thought of this\0")
 
     return hub.new_coordinator(parse=parse)

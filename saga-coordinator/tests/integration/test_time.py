@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, update
 
+from saga_coordinator.bpmn import Refused
+from saga_coordinator.engine.process import Process
 from saga_coordinator.models import schedules, timers
 from service_kit.database import reading, writing
 from service_kit.messages import Command, CommandKind, Completed, Outcome, Probed, ProbeVerdict
@@ -125,3 +128,53 @@ def test_the_sweep_looks_at_every_page_and_begins_again(hub: Any) -> None:
 
     # then
     assert {command.instance for command in hub.connector.commands} == {r.instance for r in requests}
+
+
+def test_cron_starts_one_instance_per_time_and_goes_on(hub: Any) -> None:
+    # given
+    hub.deploy("every-morning")
+    with reading(hub.store) as connection:
+        first = connection.scalar(select(schedules.c.due)) or 0
+    with writing(hub.store) as connection:
+        connection.execute(update(schedules).values(due=1_767_225_600_000))
+
+    # when
+    for coordinator in (hub.coordinator, hub.new_coordinator()):
+        coordinator.timekeeper.publish_due()
+    hub.drive(lambda: [row.status for row in hub.service.search(process="every-morning")] == ["completed"])
+
+    # then
+    with reading(hub.store) as connection:
+        assert connection.scalar(select(schedules.c.due)) == first
+    assert first % 86_400_000 == 0  # 08:00 in Shanghai is midnight in UTC
+
+
+def test_a_schedule_that_cannot_go_on_does_not_stop_the_others(hub: Any) -> None:
+    # given two that are due, of which one cannot be read any more
+    hub.deploy("every-morning", "every-hour")
+    with writing(hub.store) as connection:
+        connection.execute(update(schedules).values(due=1_767_225_600_000))
+
+    def parse(xml: bytes, process_id: str, decisions: Any = None) -> Process:
+        if process_id == "every-morning":
+            raise LookupError("the calendar is not there any more")
+        return hub.parse(xml, process_id, decisions)  # type: ignore[no-any-return]
+
+    # when
+    able, hub.coordinator = hub.coordinator, hub.new_coordinator(parse=parse)
+    hub.drive(lambda: [row.status for row in hub.service.search(process="every-hour")] == ["completed"])
+
+    # then it is still due, and starts when somebody can read it
+    assert hub.service.search(process="every-morning") == []
+    hub.coordinator = able
+    hub.drive(lambda: [row.status for row in hub.service.search(process="every-morning")] == ["completed"])
+
+
+def test_a_start_by_a_time_that_no_variable_can_give_is_refused_and_nothing_is_stored(hub: Any) -> None:
+    diagram = (hub.processes / "every-morning.bpmn").read_bytes().replace(b"0 8 * * *", b"=rhythm")
+
+    for attempt in (hub.service.check, hub.service.deploy):
+        with pytest.raises(Refused, match=r"start: =rhythm: .*bad-timer"):
+            attempt(diagram, "every-morning")
+
+    assert hub.service.processes() == []

@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "demo": ("throughline.demo.command:demo", "Run a hub, its sandbox and four real orders."),
     "serve": ("throughline.serve:serve", "Run the whole hub in one process."),
+    "decision": ("throughline.decision_commands:decision", "Try decisions (DMN)."),
     "process": ("throughline.process_commands:process", "Test and check processes."),
 }
 

@@ -156,6 +156,7 @@ def _coordinator_settings(settings: Settings) -> saga_coordinator.settings.Setti
         database_url=settings.hub_url,
         broker_url=settings.hub_url,
         contracts=str(contracts_folder()),
+        calendars_file=settings.environ.get("CALENDARS_FILE", ""),
         secrets_key=settings.environ.get("SECRETS_KEY", ""),
     )
 

@@ -1,13 +1,17 @@
 """`throughline process test` and `throughline process lint`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 
-from saga_coordinator import bpmn
-from saga_coordinator.scenarios import Result, Runner, is_scenario_file, measure
+from saga_coordinator import bpmn, dmn
+from saga_coordinator.engine.process import Expression
+from saga_coordinator.scenarios import Result, Runner, is_scenario_file, measure, surroundings
+from saga_coordinator.scenarios.language import BadScenario
 from service_kit import expressions
+from service_kit.calendars import Calendar
 from service_kit.catalogue import Catalogue, CatalogueError
 from throughline import scenario_reports
 
@@ -73,9 +77,18 @@ def test(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @CONTRACTS
 def lint(files: tuple[Path, ...], as_json: bool, contracts: Path | None) -> None:
-    """Print what deployment would refuse in the BPMN FILES. Exits 1 if there is anything."""
-    known = catalogue(contracts, files[0])
-    found = {file: lint_file(file.read_bytes(), known) for file in files}
+    """Print what deployment would refuse in the BPMN and DMN FILES. Exits 1 if there is anything.
+
+    Processes may ask the decisions of the .dmn files that are given or lie beside them, and name the calendars of a
+    calendars.yaml beside them.
+    """
+    known, rules = catalogue(contracts, files[0]), [file for file in files if file.suffix == surroundings.DECISIONS]
+    found = {
+        file: dmn.lint(file.read_bytes(), compile=expressions.compile)
+        if file in rules
+        else lint_file(file.read_bytes(), known, *_surroundings(file, rules))
+        for file in files
+    }
     if as_json:
         click.echo(scenario_reports.findings_as_json(found))
     else:
@@ -84,15 +97,27 @@ def lint(files: tuple[Path, ...], as_json: bool, contracts: Path | None) -> None
         raise click.exceptions.Exit(1)
 
 
-def lint_file(xml: bytes, known: Catalogue | None) -> list[bpmn.Finding]:
+def _surroundings(file: Path, rules: list[Path]) -> tuple[dict[str, Expression], dict[str, Calendar]]:
+    """The decisions and calendars that a process may name. A .dmn file that is refused has findings of its own."""
+    fit = [rule for rule in rules if not dmn.lint(rule.read_bytes(), compile=expressions.compile)]
+    try:
+        return surroundings.decisions(file, fit, expressions.compile), surroundings.calendars_of(file)
+    except BadScenario as error:
+        raise click.ClickException(str(error)) from error
+
+
+def lint_file(
+    xml: bytes, known: Catalogue | None, rules: Mapping[str, Expression], calendars: Mapping[str, Calendar]
+) -> list[bpmn.Finding]:
     """The findings of every executable process in a file."""
-    findings = bpmn.lint(xml, catalogue=known, compile=expressions.compile)
+    lint = partial(bpmn.lint, xml, catalogue=known, compile=expressions.compile, decisions=rules, calendars=calendars)
+    findings = lint()
     if [finding.rule for finding in findings] != [bpmn.Rule.AMBIGUOUS_PROCESS]:
         return findings
     return sorted(
         finding
         for process_id in bpmn.process_ids(xml)
-        for finding in bpmn.lint(xml, catalogue=known, compile=expressions.compile, process_id=process_id)
+        for finding in lint(process_id=process_id)
         if finding.rule != bpmn.Rule.NOT_EXECUTABLE
     )
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from saga_coordinator.testing.files import around, process
+from saga_coordinator.testing.tables import decision, file, formula
 from throughline.cli import main
 
 SCENARIOS = """
@@ -120,3 +121,52 @@ def test_lint_judges_every_executable_process_of_a_file(folder: Path) -> None:
 def test_help_does_not_import_the_commands() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert "Test and check processes." in result.output
+
+
+RULE = (
+    '<businessRuleTask id="r"><extensionElements><tl:decision ref="discount" result="x"/></extensionElements>'
+    "</businessRuleTask>"
+)
+
+
+def test_lint_reads_decisions_and_lets_processes_ask_them(folder: Path) -> None:
+    # given
+    elsewhere = folder / "rules"
+    elsewhere.mkdir()
+    (elsewhere / "r.dmn").write_bytes(file(decision("discount", formula("1"))))
+    (folder / "asks.bpmn").write_bytes(around(RULE, "r"))
+
+    # when
+    alone = invoke("lint", folder / "asks.bpmn")
+    together = invoke("lint", folder / "asks.bpmn", elsewhere / "r.dmn")
+    beside = invoke("lint", (elsewhere / "r.dmn").rename(folder / "r.dmn"), folder / "asks.bpmn")
+
+    # then
+    assert (alone.exit_code, together.exit_code, beside.exit_code) == (1, 0, 0)
+    assert "no decision 'discount' is deployed (unknown-decision)" in alone.output
+
+
+def test_lint_tells_what_is_wrong_with_a_decision(folder: Path) -> None:
+    (folder / "r.dmn").write_bytes(file(decision("discount", formula("1 +"))))
+
+    result = invoke("lint", folder / "r.dmn", "--json")
+
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.output)["findings"]
+    assert (finding["element"], finding["rule"]) == ("discount", "bad-expression")
+
+
+def test_lint_knows_the_calendars_beside_a_process(folder: Path) -> None:
+    timer = '<timerEventDefinition tl:calendar="factory"><timeDuration>P2D</timeDuration></timerEventDefinition>'
+    xml = around(f'<intermediateCatchEvent id="t">{timer}</intermediateCatchEvent>', "t")
+    (folder / "t.bpmn").write_bytes(xml)
+
+    without = invoke("lint", folder / "t.bpmn")
+    (folder / "calendars.yaml").write_text("factory: {week: {mon-fri: ['08:00-17:00']}}")
+    known = invoke("lint", folder / "t.bpmn")
+    (folder / "calendars.yaml").write_text("factory: {week: {}}")
+    broken = invoke("lint", folder / "t.bpmn")
+
+    assert (without.exit_code, known.exit_code, broken.exit_code) == (1, 0, 1)
+    assert "unknown-calendar" in without.output
+    assert "calendar factory" in broken.output

@@ -7,6 +7,7 @@ from saga_coordinator.bpmn.expressions import Foreign
 from saga_coordinator.bpmn.findings import Findings, Rule
 from saga_coordinator.engine.process import Expression
 from service_kit import catalogue as kit
+from service_kit.calendars import Calendar
 from service_kit.errors import KitError
 
 
@@ -18,6 +19,8 @@ class Context:
     compile: Callable[[str], Expression]
     tolerant: bool
     findings: Findings = field(default_factory=Findings)
+    decisions: Mapping[str, Expression] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
 
     def expression(self, source: str, element: str, line: int, foreign: bool = False) -> Expression:
         """Compile `source`; one that does not parse is a finding (`foreign`: tolerated in tolerant mode)."""
@@ -35,6 +38,13 @@ class Context:
         if not self.tolerant:
             self.findings.add(Rule.BAD_EXPRESSION, element, line, f"{language!r} is not spoken here: use JSONata")
         return Foreign(source)
+
+    def decision(self, id_: str, element: str, line: int) -> Expression | None:
+        """Look up a decision; an unknown one is a finding unless tolerated."""
+        found = self.decisions.get(id_)
+        if found is None and not self.tolerant:
+            self.findings.add(Rule.UNKNOWN_DECISION, element, line, f"no decision {id_!r} is deployed")
+        return found
 
     def operation(self, name: str, element: str, line: int) -> kit.Operation | None:
         """Look up an operation; an unknown one is a finding unless tolerated."""

@@ -92,6 +92,19 @@ class Rule(StrEnum):
     MISSING_UNDO_BEFORE_PIVOT = "missing-undo-before-pivot"
     NOT_RETRIABLE_AFTER_PIVOT = "not-retriable-after-pivot"
 
+    UNKNOWN_CALENDAR = "unknown-calendar"
+    UNKNOWN_DECISION = "unknown-decision"
+    NOT_DMN = "not-dmn"
+    NO_DECISION = "no-decision"
+    MISSING_DECISION_LOGIC = "missing-decision-logic"
+    UNSUPPORTED_DECISION = "unsupported-decision"
+    DECISION_CYCLE = "decision-cycle"
+    BAD_HIT_POLICY = "bad-hit-policy"
+    RULE_WIDTH = "rule-width"
+    BAD_UNARY_TEST = "bad-unary-test"
+    BAD_OUTPUT = "bad-output"
+    UNKNOWN_TYPE = "unknown-type"
+
 
 class Finding(msgspec.Struct, frozen=True, order=True):
     """One reason to refuse a file. `element` is an id (or the XML name where there is no id)."""

@@ -8,6 +8,7 @@ from saga_coordinator.bpmn.findings import Finding, Refused, Rule
 from saga_coordinator.bpmn.xmltree import BPMN, MalformedXml, Node
 from saga_coordinator.engine.process import Expression, Process
 from service_kit import catalogue as kit
+from service_kit.calendars import Calendar
 
 
 def parse(
@@ -17,13 +18,16 @@ def parse(
     compile: Callable[[str], Expression],  # noqa: A002 - the word for it
     process_id: str | None = None,
     tolerant: bool = False,
+    decisions: Mapping[str, Expression] | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
 ) -> Process:
     """The executable process of a file (`process_id` picks one of several). Raises `Refused` with all findings.
 
-    `tolerant` is for running scenarios: what only an installation can know (operations, foreign condition and timer
-    languages, correlation, a missing `isExecutable`) is let pass; broken structure never is.
+    `decisions` are those that business rule tasks may ask, by id. `tolerant` is for running scenarios: what only an
+    installation can know (operations, decisions, calendars, foreign condition and timer languages, correlation, a
+    missing `isExecutable`) is let pass; broken structure never is.
     """
-    context = Context(catalogue, compile, tolerant)
+    context = Context(catalogue, compile, tolerant, decisions=decisions or {}, calendars=calendars or {})
     process = _parse(xml, context, process_id)
     findings = context.findings.sorted()
     if findings or process is None:
@@ -38,10 +42,20 @@ def lint(
     compile: Callable[[str], Expression],  # noqa: A002 - the word for it
     process_id: str | None = None,
     tolerant: bool = False,
+    decisions: Mapping[str, Expression] | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
 ) -> list[Finding]:
     """Everything for which `parse` would refuse the file, by line; empty if nothing."""
     try:
-        parse(xml, catalogue=catalogue, compile=compile, process_id=process_id, tolerant=tolerant)
+        parse(
+            xml,
+            catalogue=catalogue,
+            compile=compile,
+            process_id=process_id,
+            tolerant=tolerant,
+            decisions=decisions,
+            calendars=calendars,
+        )
     except Refused as refused:
         return refused.findings
     return []

@@ -115,9 +115,10 @@ def _check_targets(diagram: Diagram, id_: str, task: Task, secrets: set[str], co
         if source_path(source) is None and source_path(source.removeprefix("$variables.")) is None:
             for secret in _hit(mapping.target, secrets):
                 _computed(diagram, id_, mapping, f"the variable {secret} is secret", context)
-    if task.script is not None and task.result:
+    if (task.script is not None or task.decision is not None) and task.result:
         for secret in _hit(task.result, secrets):
-            message = f"the variable {secret} is secret: a script cannot write it"
+            who = "script" if task.script is not None else "decision"
+            message = f"the variable {secret} is secret: a {who} cannot write it"
             context.findings.add(Rule.BAD_EXTENSION, id_, diagram.parts[id_].node.line, message)
 
 

@@ -34,6 +34,7 @@ def read(part: Part, context: Context) -> Task:
     operation = _operation(part, known, context)
     undo = _undo(part, operation, context)
     script, result = _script(part, context)
+    decision, decided = _decision(part, context)
     assignee, groups, form = _people(part, context)
     return Task(
         operation=operation,
@@ -46,7 +47,8 @@ def read(part: Part, context: Context) -> Task:
         undo=undo,
         lock=_lock(part, context),
         script=script,
-        result=result,
+        decision=decision,
+        result=result or decided,
         assignee=assignee,
         candidate_groups=groups,
         form=form,
@@ -84,8 +86,10 @@ def _operation(part: Part, known: kit.Operation | None, context: Context) -> Ope
     node = operation_node(part)
     if part.kind not in OPERATION_TASKS and not (part.kind in THROWING and node is not None):
         return None
+    if _decision_of(part) in context.decisions:
+        return None
     name = (node.get("name") or "") if node is not None else ""
-    if not name and not context.tolerant:
+    if not name and not context.tolerant and _decision_of(part) is None:
         line = node.line if node is not None else part.node.line
         context.findings.add(Rule.MISSING_OPERATION, part.id, line, f"a {part.node.name} needs a tl:operation")
     system = node.get("system") if node is not None else None
@@ -242,6 +246,37 @@ def _script(part: Part, context: Context) -> tuple[Expression | None, str]:
             Rule.BAD_EXPRESSION, part.id, foreign.line, f"a script in {language} does not run here: use tl:script"
         )
     return None, ""
+
+
+_NOT_BESIDE_A_DECISION = ("operation", "retry", "undo")
+
+
+def _decision_of(part: Part) -> str | None:
+    node = next(part.extension("decision"), None)
+    return (node.get("ref") or "").strip() if node is not None else None
+
+
+def _decision(part: Part, context: Context) -> tuple[Expression | None, str]:
+    """The decision that a business rule task asks, and where its value goes."""
+    node, reference = next(part.extension("decision"), None), _decision_of(part)
+    if node is None or part.kind is not Kind.BUSINESS_RULE_TASK:
+        return None, ""
+
+    def finding(message: str) -> None:
+        context.findings.add(Rule.BAD_EXTENSION, part.id, node.line, message)
+
+    result = (node.get("result") or "").strip()
+    for name in _NOT_BESIDE_A_DECISION:
+        if any(True for _ in part.extension(name)):
+            finding(f"tl:{name} means nothing beside tl:decision: the engine itself decides")
+    if not _TARGET.match(result):
+        finding(f"{result!r} is no dotted path")
+    if not result and not any(True for _ in part.extension("output")):
+        finding("tl:decision needs a result, or the task a tl:output")
+    if not reference:
+        finding("tl:decision needs a ref")
+        return None, ""
+    return context.decision(reference, part.id, node.line), result
 
 
 def _people(part: Part, context: Context) -> tuple[Expression | None, tuple[str, ...], str | None]:

@@ -1,4 +1,4 @@
-"""Timer event definitions: ISO 8601, or `=` and an expression."""
+"""Timer event definitions: ISO 8601, cron, or `=` and an expression; on a working calendar where one is named."""
 
 import re
 from collections.abc import Callable
@@ -6,10 +6,13 @@ from collections.abc import Callable
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.expressions import Foreign
 from saga_coordinator.bpmn.findings import Rule
+from saga_coordinator.bpmn.timetables import Timetable
 from saga_coordinator.bpmn.xmltree import Node
 from saga_coordinator.engine import times
 from saga_coordinator.engine.process import TimerDefinition, TimerKind
+from service_kit.calendars import is_cron, wall_clock
 
+_SOME_DAY = times.moment("2026-01-05")
 NEVER = TimerDefinition(TimerKind.DATE, "9999-12-31T23:59:59Z")
 _PARSERS: dict[TimerKind, Callable[[str], object]] = {
     TimerKind.DATE: times.moment,
@@ -29,16 +32,50 @@ def read(node: Node, element: str, context: Context) -> TimerDefinition:
     if len(forms) != 1 or not forms[0].text:
         return NEVER
     form, kind = forms[0], TimerKind(forms[0].name)
+    calendar = node.tl("calendar")
+    if calendar is not None and calendar not in context.calendars:
+        if not context.tolerant:
+            context.findings.add(Rule.UNKNOWN_CALENDAR, element, node.line, f"there is no calendar {calendar!r}")
+        return NEVER
+    expression = None
     if form.text.startswith("="):
         expression = context.expression(form.text[1:], element, form.line, foreign=True)
-        return NEVER if isinstance(expression, Foreign) else TimerDefinition(kind, form.text, expression)
+        if isinstance(expression, Foreign):
+            return NEVER
     try:
-        _PARSERS[kind](form.text)
-    except times.BadTime as error:
+        timetable = _timetable(node, kind, form.text, context)
+        if expression is None:
+            _check(kind, form.text, timetable)
+    except (ValueError, OverflowError) as error:
         if not (context.tolerant and (_FOREIGN.match(form.text) or form.get("language"))):
             context.findings.add(Rule.BAD_TIMER, element, form.line, str(error))
         return NEVER
-    return TimerDefinition(kind, form.text)
+    return TimerDefinition(kind, form.text, expression, timetable)
+
+
+def _timetable(node: Node, kind: TimerKind, text: str, context: Context) -> Timetable | None:
+    """What reads the timer's text, where ISO 8601 alone does not. Raises `ValueError`."""
+    time_zone, calendar = node.tl("timeZone"), context.calendars.get(node.tl("calendar") or "")
+    if calendar is not None and kind is TimerKind.DATE:
+        raise ValueError("a tl:calendar means nothing for a date")
+    dynamic = text.startswith("=")
+    may_be_cron = kind is TimerKind.CYCLE and (dynamic or is_cron(text))
+    if time_zone is not None:
+        wall_clock.zone(time_zone)
+        if not may_be_cron:
+            raise ValueError("a tl:timeZone means something for cron only")
+    if calendar is None and not may_be_cron:
+        return None
+    return Timetable(time_zone or (calendar.zone.key if calendar is not None else "UTC"), calendar)
+
+
+def _check(kind: TimerKind, text: str, timetable: Timetable | None) -> None:
+    """Raises `ValueError` or `OverflowError` where a constant text means nothing."""
+    cron = kind is TimerKind.CYCLE and is_cron(text)
+    if not cron:
+        _PARSERS[kind](text)
+    if timetable is not None:
+        timetable.next(text if cron else text.rsplit("/", 1)[-1], _SOME_DAY)
 
 
 def milliseconds(text: str, element: str, line: int, what: str, context: Context) -> int | None:

@@ -19,9 +19,10 @@ PLACES: dict[str, frozenset[Kind]] = {
     "correlation": frozenset({Kind.RECEIVE_TASK} | _CATCHING | THROWING),
     "start": frozenset({Kind.START_EVENT}),
     "script": frozenset({Kind.SCRIPT_TASK}),
+    "decision": frozenset({Kind.BUSINESS_RULE_TASK}),
 }
 OF_PROCESS = frozenset({"businessKey", "deadline"})
-_ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script", "items"})
+_ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script", "items", "decision"})
 
 
 def check(diagram: Diagram, context: Context) -> None:

@@ -87,12 +87,20 @@ class TimerKind(StrEnum):
     CYCLE = "timeCycle"
 
 
+class Timetable(Protocol):
+    """What only an installation knows about time: cron in its time zone, working time of its calendars."""
+
+    def next(self, text: str, after: int) -> int:
+        """When a timer that says `text` is due after `after` (both ms). Raises `ValueError` or `OverflowError`."""
+
+
 class TimerDefinition(msgspec.Struct, frozen=True):
-    """When a timer fires: ISO 8601 text, or an expression that gives it."""
+    """When a timer fires: a text (or an expression that gives it) in ISO 8601, or what the `timetable` reads."""
 
     kind: TimerKind
     text: str
     expression: Expression | None = None
+    timetable: Timetable | None = None
 
 
 class EventDefinition(msgspec.Struct, frozen=True):
@@ -194,6 +202,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     undo: Undo | None = None
     lock: Lock | None = None
     script: Expression | None = None
+    decision: Expression | None = None
     result: str = ""
     assignee: Expression | None = None
     candidate_groups: tuple[str, ...] = ()

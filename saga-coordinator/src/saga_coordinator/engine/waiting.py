@@ -5,9 +5,9 @@ sub-processes (armed while the scope around them is open).
 """
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine import times
+from saga_coordinator.engine import recurrence
 from saga_coordinator.engine.commands import clear, wake
-from saga_coordinator.engine.process import Element, TimerDefinition, TimerKind, Trigger
+from saga_coordinator.engine.process import Element, TimerDefinition, Trigger
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 
 LONGEST_NAME = 500
@@ -83,21 +83,6 @@ def due_time(turn: Turn, timer: TimerDefinition, scope: int) -> tuple[int, str |
     if timer.expression is not None:
         text = str(turn.evaluate(timer.expression, turn.state.variables(scope)))
     try:
-        if timer.kind is TimerKind.DATE:
-            return times.moment(text), None
-        if timer.kind is TimerKind.DURATION:
-            return times.duration(text).after(turn.now), None
-        cycle = times.cycle(text)
-        first = cycle.start if cycle.start is not None else cycle.every.after(turn.now)
-        return first if first >= turn.now else times.next_after(first, cycle.every, turn.now), repetition(text, cycle)
-    except (times.BadTime, OverflowError, ValueError) as error:
+        return recurrence.first(timer, text, turn.now)
+    except (OverflowError, ValueError) as error:
         raise ExpressionFailed(f"{text}: {error}") from error
-
-
-def repetition(text: str, cycle: times.Cycle) -> str | None:
-    """The cycle that is left after one firing, None when that was the last."""
-    if cycle.times is None:
-        return text
-    if cycle.times <= 1:
-        return None
-    return f"R{cycle.times - 1}/{text.rsplit('/', 1)[-1]}"

@@ -78,6 +78,8 @@ def prepare(process: Process, scenario: Scenario) -> Process:
 
 
 def _waits(element: Element, scenario: Scenario, answered: frozenset[str]) -> bool:
+    if element.kind is Kind.BUSINESS_RULE_TASK and element.task is not None and element.task.decision is not None:
+        return scenario.holds(element.id) or element.id in scenario.answered
     if element.kind in BY_THEMSELVES:
         return scenario.holds(element.id) or element.id in answered
     return element.kind is Kind.USER_TASK and element.id in answered

@@ -8,7 +8,7 @@ from typing import Any
 from saga_coordinator import bpmn
 from saga_coordinator.engine import IllegalInput
 from saga_coordinator.engine.process import Expression, Process
-from saga_coordinator.scenarios import event_verbs, language, verbs
+from saga_coordinator.scenarios import event_verbs, language, surroundings, verbs
 from saga_coordinator.scenarios.expectations import Unexpected, check
 from saga_coordinator.scenarios.language import BadScenario, Scenario
 from saga_coordinator.scenarios.observations import Observed, observe, reached
@@ -40,7 +40,7 @@ class Runner:
 
     compile: Callable[[str], Expression]
     catalogue: Mapping[str, kit.Operation] | None = None
-    _parsed: dict[tuple[Path, str | None], Process | bpmn.Refused] = field(default_factory=dict)
+    _parsed: dict[tuple[Path, str | None, tuple[Path, ...]], Process | bpmn.Refused] = field(default_factory=dict)
 
     def run(self, path: Path) -> Iterator[Result]:
         """The results of a file's scenarios, in order."""
@@ -52,31 +52,43 @@ class Runner:
         for scenario in scenarios:
             yield self._one(path, scenario)
 
-    def parse(self, file: Path, process_id: str | None) -> Process:
-        """A process as scenarios see it. Raises `Refused` or `BadScenario`."""
-        known = self._parsed.get((file, process_id))
+    def parse(self, file: Path, process_id: str | None, rules: tuple[Path, ...] = ()) -> Process:
+        """A process as scenarios see it, with the decisions of these files and of its folder. Raises `Refused` or
+        `BadScenario`."""
+        known = self._parsed.get((file, process_id, rules))
         if known is None:
-            known = self._parsed[(file, process_id)] = self._parse(file, process_id)
+            known = self._parsed[(file, process_id, rules)] = self._parse(file, process_id, rules)
         if isinstance(known, bpmn.Refused):
             raise known
         return known
 
-    def _parse(self, file: Path, process_id: str | None) -> Process | bpmn.Refused:
+    def _parse(self, file: Path, process_id: str | None, rules: tuple[Path, ...]) -> Process | bpmn.Refused:
         try:
             xml = file.read_bytes()
         except OSError as error:
             raise BadScenario(f"{file.name} cannot be read: {error.strerror}") from error
         try:
-            return bpmn.parse(xml, catalogue=self.catalogue, compile=self.compile, process_id=process_id, tolerant=True)
+            return bpmn.parse(
+                xml,
+                catalogue=self.catalogue,
+                compile=self.compile,
+                process_id=process_id,
+                tolerant=True,
+                decisions=surroundings.decisions(file, rules, self.compile),
+                calendars=surroundings.calendars_of(file),
+            )
         except bpmn.Refused as refused:
             return refused
 
     def _one(self, path: Path, scenario: Scenario) -> Result:
         if scenario.skip:
             return Result(path, scenario.name, ok=True, reason=scenario.skip, skipped=True)
-        file, process_id = _main_process(path, scenario)
         try:
-            process = self.parse(file, process_id)
+            file, process_id = _main_process(path, scenario)
+        except BadScenario as error:
+            return Result(path, scenario.name, ok=False, reason=str(error))
+        try:
+            process = self.parse(file, process_id, _rules(path, scenario))
         except bpmn.Refused as refused:
             reason = _refusal(scenario, refused)
             return Result(path, scenario.name, ok=not reason, reason=reason, process=file, process_id=process_id)
@@ -109,7 +121,7 @@ class Runner:
             if activity in scenario.calls:
                 file, wanted = _split(scenario.calls[activity])
                 return prepare(self.parse(path.parent / file, wanted), scenario)
-            for file, wanted in (_split(reference) for reference in scenario.processes):
+            for file, wanted in (_split(reference) for reference in scenario.processes if not _is_rules(reference)):
                 ids = bpmn.process_ids((path.parent / file).read_bytes())
                 if process_id in ids and wanted in (None, process_id):
                     return prepare(self.parse(path.parent / file, process_id), scenario)
@@ -121,13 +133,23 @@ class Runner:
 def _main_process(path: Path, scenario: Scenario) -> tuple[Path, str | None]:
     """`file.bpmn#id`; the scenario's `start.process` may name another one of several."""
     wanted = scenario.start.process if scenario.start is not None else None
-    references = [_split(reference) for reference in scenario.processes]
+    references = [_split(reference) for reference in scenario.processes if not _is_rules(reference)]
+    if not references:
+        raise BadScenario("process: a BPMN file is expected")
     file, process_id = references[0]
     if wanted is not None:
         name, id_ = _split(wanted)
         named = [(f, i) for f, i in references if f == name or i == wanted]
         file, process_id = (named[0][0], id_ or named[0][1]) if named else (file, wanted)
     return path.parent / file, process_id
+
+
+def _rules(path: Path, scenario: Scenario) -> tuple[Path, ...]:
+    return tuple(path.parent / reference for reference in scenario.processes if _is_rules(reference))
+
+
+def _is_rules(reference: str) -> bool:
+    return reference.endswith(surroundings.DECISIONS)
 
 
 def _split(reference: str) -> tuple[str, str | None]:

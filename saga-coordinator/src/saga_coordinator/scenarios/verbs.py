@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine import times
-from saga_coordinator.engine.process import TimerKind
+from saga_coordinator.engine import recurrence, times
 from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.scenarios.event_verbs import (
     begin,
@@ -151,13 +150,7 @@ def _first_start(stage: Stage) -> tuple[int, str] | None:
         timer = event.timer if event is not None else None
         if timer is None or timer.expression is not None:
             continue
-        if timer.kind is TimerKind.DATE:
-            found.append((times.moment(timer.text), id_))
-        elif timer.kind is TimerKind.DURATION:
-            found.append((times.duration(timer.text).after(since), id_))
-        else:
-            cycle = times.cycle(timer.text)
-            found.append((cycle.start if cycle.start is not None else cycle.every.after(since), id_))
+        found.append((recurrence.first(timer, timer.text, since)[0], id_))
     return min(found, default=None)
 
 

@@ -7,7 +7,8 @@ from saga_coordinator.models import processes
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """One version of a process; `digest` is of its file. `deployed_at` in ms."""
+    """One version of a process; `digest` is of its file. `deployed_at` in ms; `decisions` are the versions, by id, of
+    those that it asks."""
 
     id: str
     version: int
@@ -16,6 +17,7 @@ class Deployment(msgspec.Struct, frozen=True):
     xml: bytes
     deployed_at: int
     deployed_by: str | None = None
+    decisions: dict[str, int] = {}
 
 
 def add(connection: Connection, row: Deployment) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from saga_coordinator.engine.elements import (
+    business_rule_task,
     call_activity,
     catch_event,
     end_event,
@@ -34,7 +35,7 @@ ENTER: dict[Kind, Callable[[Turn, int], None]] = {
     Kind.SCRIPT_TASK: script_task.enter,
     Kind.SERVICE_TASK: service_task.enter,
     Kind.SEND_TASK: service_task.enter,
-    Kind.BUSINESS_RULE_TASK: service_task.enter,
+    Kind.BUSINESS_RULE_TASK: business_rule_task.enter,
     Kind.USER_TASK: user_task.enter,
     Kind.SUB_PROCESS: sub_process.enter,
     Kind.TRANSACTION: sub_process.enter,

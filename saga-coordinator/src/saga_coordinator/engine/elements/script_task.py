@@ -1,5 +1,8 @@
 """Script tasks: one expression over the variables, its value put at the `result` path (or merged)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from saga_coordinator.engine.activities import complete, task_of
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.paths import put
@@ -19,6 +22,10 @@ def enter(turn: Turn, step_id: int) -> None:
     except ExpressionFailed as error:
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "enter")
         return
-    head = task.result.partition(".")[0]
-    output = put({head: visible[head]} if head in visible else {}, task.result, value) if task.result else value
-    complete(turn, step_id, output)
+    complete(turn, step_id, placed(value, task.result, visible))
+
+
+def placed(value: Any, path: str, visible: Mapping[str, Any]) -> Any:
+    """An output that puts `value` at the dotted path, beside what is there already ("": the value itself)."""
+    head = path.partition(".")[0]
+    return put({head: visible[head]} if head in visible else {}, path, value) if path else value

@@ -6,7 +6,7 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine import times
+from saga_coordinator.engine import recurrence
 from saga_coordinator.engine.commands import again, probe, wake
 from saga_coordinator.engine.deadlines import instance_late, step_late
 from saga_coordinator.engine.elements import enter, multi_instance
@@ -16,7 +16,7 @@ from saga_coordinator.engine.locking import granted, timed_out
 from saga_coordinator.engine.outcomes import reply, unknown
 from saga_coordinator.engine.state import Phase, Step, Subscription, Timer
 from saga_coordinator.engine.turn import Turn
-from saga_coordinator.engine.waiting import disarm, repetition
+from saga_coordinator.engine.waiting import disarm
 
 
 def _reply(turn: Turn, answer: i.Reply) -> bool:
@@ -71,9 +71,13 @@ def _repeat(turn: Turn, timer: Timer) -> None:
     step = turn.state.steps.get(timer.step)
     if timer.repeat is None or step is None or step.lingers or timer.purpose not in ("boundary", "listener"):
         return
-    cycle = times.cycle(timer.repeat)
-    due = times.next_after(timer.due, cycle.every, turn.now)
-    wake(turn, step, timer.purpose, due, timer.element, repetition(timer.repeat, cycle))
+    event = turn.process.elements[timer.element or ""].event
+    try:
+        due, repeat = recurrence.following(event.timer if event else None, timer.repeat, timer.due, turn.now)
+    except (OverflowError, ValueError) as error:
+        turn.emit(f.InputIgnored(reason=f"{timer.element} does not repeat any more: {error}"))
+        return
+    wake(turn, step, timer.purpose, due, timer.element, repeat)
 
 
 def _message_arrived(turn: Turn, message: i.MessageArrived) -> bool:
