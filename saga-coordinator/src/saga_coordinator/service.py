@@ -38,6 +38,13 @@ class Outcome(msgspec.Struct, frozen=True):
     queued: bool = False
 
 
+class PlannedUndo(msgspec.Struct, frozen=True):
+    """A step of an undo plan; `below` is what the instance that it called would undo, in that order."""
+
+    step: PlannedStep
+    below: list["PlannedUndo"] = []
+
+
 class Service:
     """Thread-safe. Every method may raise sqlalchemy's errors, `submit` also `BrokerUnavailable`."""
 
@@ -113,13 +120,13 @@ class Service:
     def keyed(self, start: i.Start) -> i.Start:
         """The start with the business key that its start event finds in the payload, unless it has one. Raises what
         the event's expression raises."""
-        element = self._registry.get(start.process, start.version).elements.get(start.element or "")
+        element = self._registry.of(start).elements.get(start.element or "")
         if element is None or start.payload is None or start.business_key is not None:
             return start
         return msgspec.structs.replace(start, business_key=start_key(element, start.payload, "", self._clock.now()))
 
     def _sealed_start(self, start: i.Start) -> i.Start:
-        process = self._registry.get(start.process, start.version)
+        process = self._registry.of(start)
         sealed = secrecy.sealed_input(process, None, start, partial(self._vault.seal, start.instance))
         if sealed == start or not isinstance(sealed, i.Start):
             return start
@@ -157,17 +164,21 @@ class Service:
         process: str | None = None,
         status: str | None = None,
         business_key: str | None = None,
+        root: str | None = None,
+        parent: str | None = None,
         open_only: bool = False,
         after: str = "",
         limit: int = 100,
     ) -> list[Instance]:
-        """Instances by id, from `after` (exclusive) on."""
+        """Instances by id, from `after` (exclusive) on. `root`: that one and everything below it."""
         with reading(self._store) as connection:
             return instances.search(
                 connection,
                 process=process,
                 status=status,
                 business_key=business_key,
+                root=root,
+                parent=parent,
                 open_only=open_only,
                 after=after,
                 limit=limit,
@@ -181,13 +192,24 @@ class Service:
             raise InstanceNotFound(f"there is no instance {instance!r}")
         return known.state
 
-    def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedStep]]:
+    def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedUndo]]:
         """What a cancel with undo would undo now (nothing, once it has ended), with the state it is read from. Raises
         as `load`."""
         state = self.load(instance)
-        if state.ended:
-            return state, []
-        return state, undo_plan(self._registry.get(state.process, state.version), state)
+        return state, [] if state.ended else self._planned(state)
+
+    def _planned(self, state: InstanceState) -> list[PlannedUndo]:
+        steps = undo_plan(self._registry.get(state.process, state.version), state)
+        return [PlannedUndo(step, self._planned_below(step.child)) for step in steps]
+
+    def _planned_below(self, child: str | None) -> list[PlannedUndo]:
+        """What a child would undo, also if it has ended; nothing, if it has not begun."""
+        if child is None:
+            return []
+        try:
+            return self._planned(self.load(child))
+        except InstanceNotFound:
+            return []
 
     def journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
         """Journal rows of an instance from `seq` on, as they are stored: large values are referred to."""
