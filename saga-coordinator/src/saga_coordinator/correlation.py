@@ -89,13 +89,16 @@ def signalled(told: Told) -> i.SignalArrived:
 
 
 class Correlator:
-    """Routes events."""
+    """Routes events. Up to `page` who wait for signals are told at once."""
 
-    def __init__(self, store: Engine, registry: Registry, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, store: Engine, registry: Registry, clock: Clock, settings: Settings, *, page: int = PAGE
+    ) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
         self._settings = settings
+        self._page = page
 
     def route(self, deliveries: Sequence[Delivery]) -> Routed:
         """Route a batch of events in one transaction. Raises sqlalchemy's errors; the same may then be tried again."""
@@ -157,7 +160,7 @@ class Correlator:
             signals.throw(connection, Signal(event.id, event.name, wire.encode(event.payload), event.besides), now)
         if not heard:
             return []
-        told = signals.claim(connection, now, self._again_at(now), PAGE, [event.id for event in heard])
+        told = signals.claim(connection, now, self._again_at(now), self._page, [event.id for event in heard])
         return [signalled(each) for each in told]
 
     def _begun(

@@ -2,14 +2,9 @@
 
 from typing import Any
 
-import msgspec
-from sqlalchemy import delete, select
-
 from saga_coordinator import wire
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.models import journal
-from service_kit.database import reading
 from service_kit.messages import Command, CommandKind, Completed, Outcome, Probed, ProbeVerdict, Rejected
 
 
@@ -244,7 +239,11 @@ def test_the_undo_plan_tells_what_a_child_has_done_so_far(hub: Any) -> None:
 
     # then
     (inner,) = plan
-    assert (inner.step.element, inner.step.order, [below.step.element for below in inner.below]) == ("inner", 1, ["make"])
+    assert (inner.step.element, inner.step.order, [below.step.element for below in inner.below]) == (
+        "inner",
+        1,
+        ["make"],
+    )
 
 
 def test_everything_that_is_sent_twice_between_caller_and_child_counts_once(hub: Any) -> None:
