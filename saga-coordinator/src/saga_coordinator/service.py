@@ -1,7 +1,8 @@
 """What the coordinator offers to its API: deploy, submit inputs, ask what became of them, read."""
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -39,10 +40,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class PlannedUndo(msgspec.Struct, frozen=True):
-    """A step of an undo plan; `below` is what the instance that it called would undo, in that order."""
+    """A step of an undo plan, and the instance whose it is: the one that was asked about, or one below it."""
 
+    instance: str
     step: PlannedStep
-    below: list["PlannedUndo"] = []
 
 
 class Service:
@@ -193,23 +194,21 @@ class Service:
         return known.state
 
     def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedUndo]]:
-        """What a cancel with undo would undo now (nothing, once it has ended), with the state it is read from. Raises
-        as `load`."""
+        """What a cancel with undo would undo now (nothing, once it has ended), with the state it is read from. What an
+        instance that it called would undo follows the call. Raises as `load`."""
         state = self.load(instance)
-        return state, [] if state.ended else self._planned(state)
+        return state, [] if state.ended else list(self._planned(state))
 
-    def _planned(self, state: InstanceState) -> list[PlannedUndo]:
-        steps = undo_plan(self._registry.get(state.process, state.version), state)
-        return [PlannedUndo(step, self._planned_below(step.child)) for step in steps]
+    def _planned(self, state: InstanceState) -> Iterator[PlannedUndo]:
+        for step in undo_plan(self._registry.get(state.process, state.version), state):
+            yield PlannedUndo(state.id, step)
+            if step.child is not None:
+                yield from self._planned_below(step.child)
 
-    def _planned_below(self, child: str | None) -> list[PlannedUndo]:
+    def _planned_below(self, child: str) -> Iterator[PlannedUndo]:
         """What a child would undo, also if it has ended; nothing, if it has not begun."""
-        if child is None:
-            return []
-        try:
-            return self._planned(self.load(child))
-        except InstanceNotFound:
-            return []
+        with contextlib.suppress(InstanceNotFound):
+            yield from self._planned(self.load(child))
 
     def journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
         """Journal rows of an instance from `seq` on, as they are stored: large values are referred to."""

@@ -95,8 +95,7 @@ def plan_view(state: InstanceState, plan: list[PlannedUndo]) -> dict[str, Any]:
 
 
 def _planned_view(planned: PlannedUndo) -> dict[str, Any]:
-    view = msgspec.structs.asdict(planned.step)
-    return view if planned.step.child is None else {**view, "steps": [_planned_view(step) for step in planned.below]}
+    return {"instance": planned.instance, **msgspec.structs.asdict(planned.step)}
 
 
 def entry_view(row: Row, state: Instance) -> dict[str, Any]:

@@ -209,7 +209,16 @@ def test_undoing_reaches_the_children_of_children(hub: Any) -> None:
     assert {row.status for row in hub.service.search(root=request.instance)} == {"compensated"}
 
 
-def test_the_undo_plan_of_a_caller_has_that_of_its_children_inside(hub: Any) -> None:
+def planned(hub: Any, instance: str) -> list[tuple[int, str, str | None]]:
+    """(depth, element, operation) of every step of an undo plan."""
+    plan = hub.service.undo_plan(instance)[1]
+    assert all(undo.step.undoable for undo in plan)
+    return [(undo.instance.count("."), undo.step.element, undo.step.operation) for undo in plan]
+
+
+def test_the_undo_plan_of_a_caller_has_that_of_its_children_in_the_order_in_which_they_would_be_undone(
+    hub: Any,
+) -> None:
     # given
     hub.deploy("creates", "calls-two", "calls-a-caller")
     hub.connector.answer = numbered
@@ -217,15 +226,12 @@ def test_the_undo_plan_of_a_caller_has_that_of_its_children_inside(hub: Any) -> 
     hub.drive(lambda: hub.status(request.instance) == "waiting")
 
     # when
-    _, plan = hub.service.undo_plan(request.instance)
+    plan = planned(hub, request.instance)
 
     # then
-    (outer,) = plan
-    assert outer.step.child is not None
-    assert outer.step.undoable
-    assert [below.step.element for below in outer.below] == ["second", "first", "prepare"]
-    assert [below.step.element for below in outer.below[0].below] == ["book", "make"]
-    assert outer.below[2].step.operation == "erp.cancel-order"
+    inner = [(2, "book", "erp.cancel-order"), (2, "make", "erp.cancel-order")]
+    calls = [(1, "second", None), *inner, (1, "first", None), *inner]
+    assert plan == [(0, "outer", None), *calls, (1, "prepare", "erp.cancel-order")]
 
 
 def test_the_undo_plan_tells_what_a_child_has_done_so_far(hub: Any) -> None:
@@ -235,15 +241,11 @@ def test_the_undo_plan_tells_what_a_child_has_done_so_far(hub: Any) -> None:
     hub.drive(lambda: [row.status for row in children(hub, request.instance)] == ["waiting"])
 
     # when
-    _, plan = hub.service.undo_plan(request.instance)
+    plan = planned(hub, request.instance)
 
     # then
-    (inner,) = plan
-    assert (inner.step.element, inner.step.order, [below.step.element for below in inner.below]) == (
-        "inner",
-        1,
-        ["make"],
-    )
+    assert plan == [(0, "inner", None), (1, "make", "erp.cancel-order")]
+    assert hub.service.undo_plan(request.instance)[1][0].step.order == 1
 
 
 def test_everything_that_is_sent_twice_between_caller_and_child_counts_once(hub: Any) -> None:

@@ -6,7 +6,7 @@ A signal goes to everybody who waits for it when it is routed. That is one state
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, Integer, Text, cast, delete, insert, literal, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Text, cast, delete, insert, literal, select, tuple_, update
 
 from saga_coordinator.models import signal_deliveries, signal_subscriptions, signals
 from saga_coordinator.store import bulk
@@ -60,7 +60,7 @@ def throw(connection: Connection, signal: Signal, now: int) -> int:
         literal(f"sig:{signal.id}:", Text) + cast(s.subscription, Text),
         literal(signal.id, Text),
         s.subscription,
-        literal(now, Integer),
+        literal(now, BigInteger),
     ).where(s.name == signal.name, s.instance_id != signal.besides)
     columns = ["instance_id", "input_id", "signal", "subscription", "wake_at"]
     told = connection.execute(insert(signal_deliveries).from_select(columns, waiting)).rowcount
