@@ -49,5 +49,7 @@ async def _record(store: Store, operation: str, parameters: Mapping[str, Any], s
 
 
 def _target(parameters: Mapping[str, Any]) -> str | None:
-    parts = [str(parameters[name]) for name in ("id", "step", "connector", "operation") if parameters.get(name)]
+    parts = [
+        str(parameters[name]) for name in ("id", "step", "element", "connector", "operation") if parameters.get(name)
+    ]
     return "/".join(parts) or None

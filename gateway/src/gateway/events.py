@@ -11,6 +11,7 @@ from service_kit.http.answers import content_type, headers
 from service_kit.ids import derived_id, new_id
 
 MESSAGES = "throughline/gateway/messages"
+SIGNALS = "throughline/gateway/signals"
 
 
 class Events:
@@ -39,5 +40,19 @@ class Events:
         }
         if "ttl" in body:
             event["ttl"] = body["ttl"]
-        await self._coordinator.ask("POST", "/events", json={"events": [event]})
+        await self._coordinator.ask("POST", "/events", json={"events": [event], "routing": "message"})
+        return answer({"id": id_}, 202)
+
+    async def send_signal(self, body: dict[str, Any]) -> Response:
+        """Tell everybody who waits for a signal."""
+        actor, key = current_caller().actor, header("Idempotency-Key")
+        id_ = derived_id("signal", actor, key) if key else new_id()
+        event = {
+            "specversion": "1.0",
+            "id": id_,
+            "source": SIGNALS,
+            "type": body["name"],
+            "data": body.get("payload"),
+        }
+        await self._coordinator.ask("POST", "/events", json={"events": [event], "routing": "signal"})
         return answer({"id": id_}, 202)

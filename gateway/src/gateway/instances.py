@@ -1,6 +1,7 @@
 """Operations on instances: the coordinator's truth, and the monitor's index of it."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from starlette.responses import Response
@@ -76,6 +77,18 @@ class Instances:
     async def complete_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
         """Finish a step by hand."""
         return await self._act(id, f"steps/{step}/complete", body)
+
+    async def set_variables(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        """Give variables new values."""
+        return await self._act(id, "variables", body)
+
+    async def throw_from_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
+        """An error or an escalation of whoever works on a step."""
+        return await self._act(id, f"steps/{step}/throw", body)
+
+    async def fire_event(self, id: str, step: int, element: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        """Let an event happen that a step waits for."""
+        return await self._act(id, f"steps/{step}/events/{quote(element, safe='')}", body)
 
     async def _act(self, instance: str, act: str, body: dict[str, Any]) -> Response:
         sent = {**body, **_idempotency(), "wait": self._commit_wait}

@@ -52,7 +52,8 @@ INCIDENT = {
 OPERATIONS = """
     list_processes list_versions read_process_xml deploy_process start_instance read_instance read_undo_plan
     list_decisions list_decision_versions read_decision_xml deploy_decisions
-    cancel_instance retry_instance retry_step complete_step publish_events read_journal list_digests
+    cancel_instance retry_instance retry_step complete_step set_variables throw_from_step fire_event publish_events
+    read_journal list_digests
 """
 
 
@@ -61,6 +62,7 @@ class FakeCoordinator:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
+        self.routings: list[str | None] = []
         self.late = False
         operations = {name: getattr(self, f"_{name}") for name in OPERATIONS.split()}
         self.app: ASGIApp = create_app(
@@ -144,8 +146,21 @@ class FakeCoordinator:
         self._note("complete_step", (step, body))
         return answer(INSTANCE)
 
+    async def _set_variables(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("set_variables", body)
+        return answer(INSTANCE)
+
+    async def _throw_from_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("throw_from_step", (step, body))
+        return answer(INSTANCE)
+
+    async def _fire_event(self, id: str, step: int, element: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("fire_event", (step, element, body))
+        return answer(INSTANCE)
+
     async def _publish_events(self, body: dict[str, Any]) -> Response:
         self._note("publish_events", body["events"])
+        self.routings.append(body.get("routing"))
         return answer({"accepted": len(body["events"])}, 202)
 
     async def _read_journal(self, id: str, limit: int) -> Response:  # noqa: A002

@@ -54,6 +54,28 @@ async def test_the_same_message_sent_again_keeps_its_id(
     assert event["ttl"] == 60
 
 
+async def test_a_message_is_no_signal_and_a_signal_no_message(
+    client: httpx.AsyncClient, coordinator: FakeCoordinator
+) -> None:
+    # given
+    signal = {"name": "plant-closed", "payload": {"plant": "1010"}}
+
+    # when
+    answers = [
+        await client.post("/signals", json=signal, headers={"Idempotency-Key": key}) for key in ("k1", "k1", "k2")
+    ]
+    await client.post("/messages", json={"name": "plant-closed", "key": "1010"})
+    unnamed = await client.post("/signals", json={"payload": {}})
+
+    # then
+    ids = [answer.json()["id"] for answer in answers]
+    assert ids[0] == ids[1] != ids[2]
+    (event,) = coordinator.asked[0][2]
+    assert (event["type"], event["data"], "subject" in event) == ("plant-closed", {"plant": "1010"}, False)
+    assert coordinator.routings == ["signal"] * 3 + ["message"]
+    assert (unnamed.status_code, unnamed.json()["errors"][0]["field"]) == (400, "name")
+
+
 # -- connectors
 
 

@@ -103,3 +103,50 @@ async def test_an_approver_may_complete_a_step_and_not_cancel(client: httpx.Asyn
     cancelled = await client.post("/instances/i1/cancel", json={"undo": True, "reason": "x"}, headers=approver)
 
     assert (completed.status_code, cancelled.status_code) == (200, 403)
+
+
+async def test_variables_are_set_and_events_happen_because_an_operator_says_so(
+    client: httpx.AsyncClient, coordinator: FakeCoordinator, engine: Engine
+) -> None:
+    # given
+    reason = {"reason": "the bank called", "expected_seq": 3}
+    approver = _key(engine, "approver")
+
+    # when
+    answers = [
+        await client.post("/instances/i1/variables", json={"values": {"a": 1}, "step": 4, **reason}),
+        await client.post("/instances/i1.4/steps/7/events/Event_paid", json={"payload": {"n": 1}, **reason}),
+        await client.post("/instances/i1/variables", json={"values": {}, **reason}),
+        await client.post("/instances/i1/variables", json={"values": {"a": 1}, **reason}, headers=approver),
+        await client.post("/instances/i1/steps/7/events/Event_paid", json=reason, headers=approver),
+    ]
+
+    # then
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 403, 403]
+    (_, _, variables), (_, _, (step, element, fired)) = coordinator.asked
+    assert (variables["values"], variables["step"], variables["expected_seq"]) == ({"a": 1}, 4, 3)
+    assert (step, element, fired["payload"]) == (7, "Event_paid", {"n": 1})
+    acts = (await client.get("/audit")).json()["items"]
+    told = {(act["operation"], act["target"], act["reason"]) for act in acts}
+    assert ("fire_event", "i1.4/7/Event_paid", "the bank called") in told
+    assert ("set_variables", "i1", "the bank called") in told
+
+
+async def test_whoever_works_on_a_step_may_say_that_it_cannot_be_done(
+    client: httpx.AsyncClient, coordinator: FakeCoordinator, engine: Engine
+) -> None:
+    # given
+    approver, viewer = _key(engine, "approver"), _key(engine, "viewer")
+    broken = {"kind": "error", "code": "MACHINE_BROKEN", "message": "the spindle"}
+
+    # when
+    answers = [
+        await client.post("/instances/i1/steps/7/throw", json=broken, headers=approver),
+        await client.post("/instances/i1/steps/7/throw", json=broken, headers=viewer),
+        await client.post("/instances/i1/steps/7/throw", json={**broken, "kind": "surprise"}, headers=approver),
+    ]
+
+    # then
+    assert [answer.status_code for answer in answers] == [200, 403, 400]
+    ((operation, _, (step, thrown)),) = coordinator.asked
+    assert (operation, step, thrown["kind"], thrown["code"]) == ("throw_from_step", 7, "error", "MACHINE_BROKEN")

@@ -28,6 +28,9 @@ from service_kit.ids import derived_id, new_id
 from service_kit.messages import CloudEvent
 
 Body = dict[str, Any]
+# What of an act becomes variables.
+GIVEN = ("output", "values", "payload")
+MOST_CHILDREN = 1_000
 # How refusals are answered; every other code is a conflict with the instance as it is (409).
 NO_SUCH = frozenset({"NO_SUCH_INSTANCE"})
 CANNOT = frozenset(
@@ -205,11 +208,31 @@ class Instances:
         make = lambda input_id: i.CompleteStep(id=input_id, instance=id, **fields)  # noqa: E731
         return await self._act(id, body, f"complete/{step}", make)
 
+    async def set_variables(self, id: str, body: Body) -> Response:  # noqa: A002
+        """Give variables new values."""
+        fields = {**_who(body), "values": body["values"], "step": body.get("step")}
+        make = lambda input_id: i.SetVariables(id=input_id, instance=id, **fields)  # noqa: E731
+        return await self._act(id, body, "variables", make)
+
+    async def throw_from_step(self, id: str, step: int, body: Body) -> Response:  # noqa: A002
+        """An error or an escalation of whoever works on a step."""
+        fields: Body = {name: body[name] for name in ("code", "message", "payload") if name in body}
+        fields |= {"step": step, "error": body["kind"] == "error", "by": current_caller().actor}
+        make = lambda input_id: i.Throw(id=input_id, instance=id, **fields)  # noqa: E731
+        return await self._act(id, body, f"throw/{step}", make)
+
+    async def fire_event(self, id: str, step: int, element: str, body: Body) -> Response:  # noqa: A002
+        """An event happens because somebody says so."""
+        fields = {**_who(body), "step": step, "element": element, "payload": body.get("payload")}
+        make = lambda input_id: i.FireEvent(id=input_id, instance=id, **fields)  # noqa: E731
+        return await self._act(id, body, f"fire/{step}/{element}", make)
+
     async def _act(self, instance: str, body: Body, act: str, make: Callable[[str], i.Input]) -> Response:
         key = body.get("idempotency_key")
         input_ = make(derived_id("act", current_caller().actor, instance, act, key) if key else new_id())
-        if body.get("output") is not None:
-            _refuse_sealed(body["output"])
+        given = [body[name] for name in GIVEN if body.get(name) is not None]
+        if given:
+            _refuse_sealed(given)
             input_ = await run_in_threadpool(self._service.sealed, input_)
         await self._sender.send([wire.input_event(input_, self._lanes)])
         outcome = await self._lookout.outcome(instance, input_.id, body.get("wait", 0))
@@ -232,7 +255,8 @@ class Instances:
     def _view(self, instance: str) -> Body:
         state = self._service.load(instance)
         row = self._service.instances([instance])[instance]
-        return views.instance_view(state, row, self._service.registry.get(state.process, state.version))
+        children = self._service.search(parent=instance, limit=MOST_CHILDREN)
+        return views.instance_view(state, row, self._service.registry.get(state.process, state.version), children)
 
     def _version(self, process: str, version: int | None) -> int:
         registry = self._service.registry
@@ -287,7 +311,7 @@ class Events:
 
     async def publish_events(self, body: Body) -> Response:
         """On the queue `events`, confirmed."""
-        events = [_event(event) for event in body["events"]]
+        events = [_event({**event, "tlrouting": body.get("routing")}) for event in body["events"]]
         await self._sender.send([Outgoing(EVENTS, event) for event in events])
         return answer({"accepted": len(events)}, 202)
 

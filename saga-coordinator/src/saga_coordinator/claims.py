@@ -11,7 +11,7 @@ def claims_of(chain: Chain) -> list[Claim]:
     return [
         Claim(fact.process, fact.business_key, chain.instance)
         for entry in chain.entries
-        if type(entry.input) is i.Start
+        if type(entry.input) is i.Start and entry.owns_key
         for fact in entry.facts
         if type(fact) is f.InstanceStarted and fact.business_key is not None
     ]

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from saga_coordinator import blobs, sealing, secrecy, wire
+from saga_coordinator import blobs, calls, sealing, secrecy, wire
 from saga_coordinator.cache import Known
 from saga_coordinator.engine import Decision, IllegalInput, InstanceState, decide
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import BusinessKey, Process
+from saga_coordinator.errors import ProcessNotFound
 from saga_coordinator.registry import Registry
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.queued import Queued
@@ -32,13 +33,18 @@ class Item(msgspec.Struct, frozen=True, eq=False):
 
 
 class Journalled(msgspec.Struct, frozen=True):
-    """It is a new journal row. `state` is what is then true."""
+    """It is a new journal row. `state` is what is then true, `business_key` what its process says of its key."""
 
     row: Row
     facts: list[f.Fact]
     state: InstanceState
     input: i.Input
     business_key: BusinessKey
+
+    @property
+    def owns_key(self) -> bool:
+        """Whether the instance's business key is its own: a child without one of its own is found by its caller's."""
+        return self.state.parent is None or self.business_key.expression is not None
 
 
 class Duplicate(msgspec.Struct, frozen=True):
@@ -92,7 +98,7 @@ class Chain(msgspec.Struct):
 
 
 # Inputs whose sender waits for an answer.
-ASKED = (i.Start, i.CompleteStep, i.Retry, i.Cancel, i.ChooseFlows)
+ASKED = (i.Start, i.CompleteStep, i.Retry, i.Cancel, i.ChooseFlows, i.SetVariables, i.Throw, i.FireEvent)
 LONGEST_REASON = 2_000
 _IGNORED = (f.ReplyIgnored, f.InputIgnored)
 
@@ -146,6 +152,9 @@ class Decider:
         except IllegalInput as illegal:
             chain.suspicious = True
             return Refused(Refusal(input_.id, input_.instance, illegal.code, printable(illegal.message)))
+        except ProcessNotFound as error:
+            chain.suspicious = True
+            return _not_deployed(input_, error)
         except Exception as error:  # whatever one input does, the others of its batch go on
             chain.suspicious = True
             return Poisoned(printable(f"{type(error).__name__}: {error}"))
@@ -154,7 +163,7 @@ class Decider:
         state = chain.state
         process = self._process(state, input_)
         at = self._now if state is None else max(self._now, state.now)
-        input_ = msgspec.structs.replace(input_, at=at)
+        input_ = msgspec.structs.replace(_as_child(process, input_), at=at)
         if secrecy.has_secrets(process):
             input_, decision = self._decided_sealed(process, state, input_)
         else:
@@ -187,9 +196,9 @@ class Decider:
         told = blobs.put_aside(wire.encode(facts), aside)
         return Row(input_.instance, seq, input_.at, input_.id, stored, told, aside)
 
-    def _process(self, state: InstanceState | None, input_: Any) -> Any:
+    def _process(self, state: InstanceState | None, input_: Any) -> Process:
         if state is None:
-            return self._registry.get(input_.process, input_.version)
+            return self._registry.of(input_)
         return self._registry.get(state.process, state.version)
 
     @staticmethod
@@ -216,6 +225,24 @@ class Decider:
         if isinstance(input_, i.Reply):
             return Poisoned("there is no such instance")
         return Stale()
+
+
+def _as_child(process: Process, input_: Any) -> Any:
+    """The start of a child whose process makes a business key of its own does not take its caller's. Raises
+    `IllegalInput` for calls that are nested without end."""
+    if type(input_) is not i.Start or input_.parent is None:
+        return input_
+    if calls.is_too_deep(input_):
+        raise IllegalInput("TOO_DEEP", f"calls are nested more than {calls.DEEPEST} deep: does a process call itself?")
+    own = process.business_key.expression is not None
+    return msgspec.structs.replace(input_, business_key=None) if own else input_
+
+
+def _not_deployed(input_: i.Input, error: ProcessNotFound) -> Result:
+    """A caller that wants a process which nobody has deployed is told so; nobody else asks for one."""
+    if isinstance(input_, i.Start) and input_.parent is not None:
+        return Refused(Refusal(input_.id, input_.instance, "NO_SUCH_PROCESS", str(error)))
+    return Poisoned(printable(f"{type(error).__name__}: {error}"))
 
 
 def printable(text: str) -> str:

@@ -10,9 +10,15 @@ JOURNAL = "journal"
 DELIVERY_LIMIT = 100
 
 
+def root_of(instance: str) -> str:
+    """The instance that nobody called, of which this is a child, or a child's child: what stands before the first dot
+    of an id (see `engine.children`)."""
+    return instance.partition(".")[0]
+
+
 def lane_of(instance: str, lanes: int) -> str:
-    """The queue for inputs of this instance."""
-    return f"lane.{zlib.crc32(instance.encode()) % lanes}"
+    """The queue for inputs of this instance, and of everything that shares its root."""
+    return f"lane.{zlib.crc32(root_of(instance).encode()) % lanes}"
 
 
 def lane_queues(lanes: int) -> list[Queue]:

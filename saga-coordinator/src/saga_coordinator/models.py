@@ -67,7 +67,8 @@ instance_keys = Table(
 )
 Index("instance_keys_master", instance_keys.c.master)
 
-# What can be listed without reading journals. Changes with the status only.
+# What can be listed without reading journals. Changes with the status only. `parent` is the instance that called it,
+# `root` the first of those; neither: nobody called it.
 instances = Table(
     "instances",
     metadata,
@@ -78,7 +79,12 @@ instances = Table(
     Column("business_key", _text()),
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
+    Column("parent", _text()),
+    Column("root", _text()),
 )
+_is_child = instances.c.parent.is_not(None)
+Index("instances_parent", instances.c.parent, postgresql_where=_is_child, sqlite_where=_is_child)
+Index("instances_root", instances.c.root, postgresql_where=_is_child, sqlite_where=_is_child)
 Index(
     "instances_open",
     instances.c.id,
@@ -112,7 +118,8 @@ queued_starts = Table(
 )
 Index("queued_starts_key", queued_starts.c.process, queued_starts.c.key)
 
-# `wake_at` is when the timer is published next: when it is due, and some time later if nobody consumed it.
+# `wake_at` is when the timer is published next: when it is due, and some time later if nobody consumed it. One that is
+# due when it is set has been published with its row.
 timers = Table(
     "timers",
     metadata,
@@ -182,6 +189,40 @@ messages = Table(
 Index("messages_name_key", messages.c.name, messages.c.key)
 Index("messages_instance", messages.c.instance_id)
 Index("messages_wake", messages.c.wake_at)
+
+# Who waits for which signal.
+signal_subscriptions = Table(
+    "signal_subscriptions",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("subscription", Integer, primary_key=True, autoincrement=False),
+    Column("name", _text(), nullable=False),
+)
+Index("signal_subscriptions_name", signal_subscriptions.c.name)
+
+# Signals that were thrown, until everybody who waited has theirs.
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("name", _text(), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+Index("signals_at", signals.c.at)
+
+# Who waited when `signal` was thrown, and no journal has it yet. `wake_at` is when it is told (again).
+signal_deliveries = Table(
+    "signal_deliveries",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("input_id", _text(), primary_key=True),
+    Column("signal", _text(), nullable=False),
+    Column("subscription", Integer, nullable=False),
+    Column("wake_at", BigInteger, nullable=False),
+)
+Index("signal_deliveries_wake", signal_deliveries.c.wake_at)
+Index("signal_deliveries_signal", signal_deliveries.c.signal)
 
 # Events that were routed, with the inputs that they became (JSON): a redelivered event becomes the same ones.
 seen_events = Table(

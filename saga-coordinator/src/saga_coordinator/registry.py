@@ -1,14 +1,16 @@
 """Deployed process versions, parsed once."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
+from saga_coordinator.calls import NEWEST
 from saga_coordinator.decisions import Decisions
-from saga_coordinator.engine.process import Element, Expression, Process, Trigger
+from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.process import Element, Expression, Kind, Process, Trigger
 from saga_coordinator.errors import ProcessNotFound
 from saga_coordinator.store import processes
 from service_kit.database import reading
@@ -22,10 +24,14 @@ class Parse(Protocol):
 
 
 class StartEvent(msgspec.Struct, frozen=True):
-    """A start event of the newest version of a process."""
+    """A start event of the newest version of a process, or another event that begins instances of it."""
 
     process: Process
     element: Element
+
+
+# By trigger (message or signal) and name.
+Starts = Mapping[tuple[Trigger, str], Sequence[StartEvent]]
 
 
 class Registry:
@@ -54,14 +60,19 @@ class Registry:
             raise ProcessNotFound(f"no process {process!r} is deployed")
         return self.get(process, newest)
 
-    def message_starts(self, connection: Connection) -> dict[str, list[StartEvent]]:
-        """The message start events of the newest versions, by message name."""
-        found: dict[str, list[StartEvent]] = {}
+    def of(self, start: i.Start) -> Process:
+        """The process that this would start. Raises as `get`."""
+        return self.latest(start.process) if start.version == NEWEST else self.get(start.process, start.version)
+
+    def starts(self, connection: Connection) -> Starts:
+        """What begins instances of the newest versions when a message or signal comes, by its name."""
+        found: dict[tuple[Trigger, str], list[StartEvent]] = {}
         for id_, version in sorted(processes.latest_versions(connection).items()):
             process = self._parsed.get((id_, version)) or self._read(connection, id_, version)
-            for element in start_events(process, Trigger.MESSAGE):
-                if element.event is not None:
-                    found.setdefault(element.event.name, []).append(StartEvent(process, element))
+            for trigger in (Trigger.MESSAGE, Trigger.SIGNAL):
+                for element in start_events(process, trigger):
+                    if element.event is not None:
+                        found.setdefault((trigger, element.event.name), []).append(StartEvent(process, element))
         return found
 
     def _read(self, connection: Connection, process: str, version: int) -> Process:
@@ -74,6 +85,13 @@ class Registry:
 
 
 def start_events(process: Process, trigger: Trigger) -> list[Element]:
-    """The start events of the process itself with this trigger."""
-    elements = [process.elements[id_] for id_ in process.body.starts]
+    """The events with this trigger that begin the process: start events, receive tasks that instantiate, and what
+    follows an event-based gateway that does."""
+    elements = [element for id_ in process.body.starts for element in _beginnings(process, process.elements[id_])]
     return [element for element in elements if element.event is not None and element.event.trigger is trigger]
+
+
+def _beginnings(process: Process, begins: Element) -> list[Element]:
+    if begins.kind is not Kind.EVENT_GATEWAY:
+        return [begins] if begins.kind is Kind.START_EVENT or begins.instantiate else []
+    return [process.elements[process.flows[flow].target] for flow in begins.outgoing] if begins.instantiate else []

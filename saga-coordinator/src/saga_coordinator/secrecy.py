@@ -35,10 +35,19 @@ def sealed_input(process: Process, state: InstanceState | None, input_: i.Input,
         return _replace(input_, variables=variables, payload=sealed_at(input_.payload, arrivals, seal))
     if state is None:
         return input_
-    if isinstance(input_, i.MessageArrived):
+    if isinstance(input_, i.MessageArrived | i.SignalArrived):
         waits = state.subscriptions.get(input_.subscription)
         paths = _paths_into(process, waits.element if waits else None)
         return _replace(input_, payload=sealed_at(input_.payload, paths, seal))
+    if isinstance(input_, i.FireEvent | i.Throw):
+        element = input_.element if isinstance(input_, i.FireEvent) else None
+        return _replace(input_, payload=sealed_at(input_.payload, _paths_into(process, element), seal))
+    if isinstance(input_, i.SetVariables):
+        return _replace(input_, values=sealed_at(input_.values, map(path_of, process.secrets), seal))
+    if isinstance(input_, i.ChildReported):
+        step = state.steps.get(input_.step)
+        paths = _paths_into(process, step.element if step else None)
+        return _replace(input_, output=sealed_at(input_.output, paths, seal))
     if isinstance(input_, i.CompleteStep | i.Retry):
         step = state.steps.get(input_.step) if input_.step is not None else None
         paths = [*_paths_into(process, step.element if step else None), *_outputs(process, state, input_.step, "")]

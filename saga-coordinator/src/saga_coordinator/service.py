@@ -1,7 +1,9 @@
 """What the coordinator offers to its API: deploy, submit inputs, ask what became of them, read."""
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -37,6 +39,13 @@ class Outcome(msgspec.Struct, frozen=True):
     seq: int | None = None
     refusal: Refusal | None = None
     queued: bool = False
+
+
+class PlannedUndo(msgspec.Struct, frozen=True):
+    """A step of an undo plan, and the instance whose it is: the one that was asked about, or one below it."""
+
+    instance: str
+    step: PlannedStep
 
 
 class Service:
@@ -123,13 +132,13 @@ class Service:
     def keyed(self, start: i.Start) -> i.Start:
         """The start with the business key that its start event finds in the payload, unless it has one. Raises what
         the event's expression raises."""
-        element = self._registry.get(start.process, start.version).elements.get(start.element or "")
+        element = self._registry.of(start).elements.get(start.element or "")
         if element is None or start.payload is None or start.business_key is not None:
             return start
         return msgspec.structs.replace(start, business_key=start_key(element, start.payload, "", self._clock.now()))
 
     def _sealed_start(self, start: i.Start) -> i.Start:
-        process = self._registry.get(start.process, start.version)
+        process = self._registry.of(start)
         sealed = secrecy.sealed_input(process, None, start, partial(self._vault.seal, start.instance))
         if sealed == start or not isinstance(sealed, i.Start):
             return start
@@ -167,17 +176,21 @@ class Service:
         process: str | None = None,
         status: str | None = None,
         business_key: str | None = None,
+        root: str | None = None,
+        parent: str | None = None,
         open_only: bool = False,
         after: str = "",
         limit: int = 100,
     ) -> list[Instance]:
-        """Instances by id, from `after` (exclusive) on."""
+        """Instances by id, from `after` (exclusive) on. `root`: that one and everything below it."""
         with reading(self._store) as connection:
             return instances.search(
                 connection,
                 process=process,
                 status=status,
                 business_key=business_key,
+                root=root,
+                parent=parent,
                 open_only=open_only,
                 after=after,
                 limit=limit,
@@ -191,13 +204,26 @@ class Service:
             raise InstanceNotFound(f"there is no instance {instance!r}")
         return known.state
 
-    def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedStep]]:
-        """What a cancel with undo would undo now (nothing, once it has ended), with the state it is read from. Raises
-        as `load`."""
+    def undo_plan(self, instance: str) -> tuple[InstanceState, list[PlannedUndo]]:
+        """What a cancel with undo would undo now (nothing, once it has ended), with the state it is read from. What an
+        instance that it called would undo follows the call. Raises as `load`."""
         state = self.load(instance)
-        if state.ended:
-            return state, []
-        return state, undo_plan(self._registry.get(state.process, state.version), state)
+        return state, [] if state.ended else list(itertools.chain.from_iterable(self._planned(state)))
+
+    def _planned(self, state: InstanceState) -> Iterator[list[PlannedUndo]]:
+        """Each undo, and behind a call as much as it means of what the child did: its newest come with its first."""
+        below: dict[str, Iterator[list[PlannedUndo]]] = {}
+        for step in undo_plan(self._registry.get(state.process, state.version), state):
+            inner: Iterable[list[PlannedUndo]] = ()
+            if step.child is not None:
+                left = below.setdefault(step.child, self._planned_below(step.child))
+                inner = itertools.islice(left, step.count or None)
+            yield [PlannedUndo(state.id, step), *itertools.chain.from_iterable(inner)]
+
+    def _planned_below(self, child: str) -> Iterator[list[PlannedUndo]]:
+        """What a child would undo, also if it has ended; nothing, if it has not begun."""
+        with contextlib.suppress(InstanceNotFound):
+            yield from self._planned(self.load(child))
 
     def journal(self, instance: str, seq: int = 1, limit: int = 500) -> list[Row]:
         """Journal rows of an instance from `seq` on, as they are stored: large values are referred to."""

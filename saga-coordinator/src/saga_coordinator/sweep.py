@@ -1,6 +1,6 @@
 """Looks through open instances for commands that are out too long: they are published again, to be verified before
-anything is sent, and past their time the instance is nudged to ask what became of them. A broker that lost its data is
-refilled this way.
+anything is sent, and past their time the instance is nudged to ask what became of them. Callers and children are told
+again what they wait for. A broker that lost its data is refilled this way.
 """
 
 import structlog
@@ -11,23 +11,25 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from saga_coordinator import wire
 from saga_coordinator.cache import folded
 from saga_coordinator.clock import Clock
-from saga_coordinator.engine import InstanceState, open_commands
+from saga_coordinator.engine import InstanceState, open_calls, open_commands
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.patience import Patience
+from saga_coordinator.recalling import told_again
 from saga_coordinator.settings import Settings
-from saga_coordinator.store import instances, journal, messages, refusals
+from saga_coordinator.store import instances, journal, messages, refusals, signals
 from saga_coordinator.vault import Vault
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing
 from service_kit.database import reading, writing
 
 _log = structlog.get_logger(__name__)
 PAGES_AT_ONCE = 10
+LONGEST_PAUSE_MS = 3_600_000
 
 
 class Sweep:
     """Pages through open instances by id. Instances that were found without a command out are not read again until
-    their journal has grown."""
+    their journal has grown, or (where they wait for a child) some time has passed."""
 
     def __init__(
         self, store: Engine, broker: Broker, clock: Clock, settings: Settings, patience: Patience, vault: Vault
@@ -39,7 +41,7 @@ class Sweep:
         self._patience = patience
         self._vault = vault
         self._after = ""
-        self._quiet: dict[str, int] = {}
+        self._quiet: dict[str, tuple[int, float]] = {}
         self._pushed: dict[str, int] = {}
 
     def run(self) -> None:
@@ -73,7 +75,8 @@ class Sweep:
 
     def _wanted(self, instance: str, seq: int, at: int, now: int) -> bool:
         """Whether a command may be out too long: the shortest time is that of a nudge."""
-        if self._quiet.get(instance) == seq:
+        quiet_at, until = self._quiet.get(instance, (0, 0))
+        if quiet_at == seq and now < until:
             return False
         return at < now - round(min(self._settings.sweep_after, self._settings.nudge_grace) * 1000)
 
@@ -85,10 +88,21 @@ class Sweep:
             return []
         if known is None:
             return []
-        if not open_commands(known.state):
-            self._quiet[instance] = known.state.seq
+        return self._push(known.state, now) + self._recall(known.state, now)
+
+    def _recall(self, state: InstanceState, now: int) -> list[Outgoing]:
+        """What callers and children told each other, once it has taken them too long to go on: then after as long
+        again as nothing has happened, for a child may take its time."""
+        calling, patience = bool(open_calls(state)), round(self._settings.sweep_after * 1000)
+        pause = max(patience, min(now - state.now, LONGEST_PAUSE_MS))
+        if not open_commands(state):
+            self._quiet[state.id] = (state.seq, now + pause if calling else float("inf"))
+        if not calling or state.now > now - patience or not self._is_time(f"c:{state.id}", now, pause / 1000):
             return []
-        return self._push(known.state, now)
+        with reading(self._store) as connection:
+            inputs = told_again(connection, state, now // patience)
+        _log.info("sweep.recalled", instance=state.id, inputs=len(inputs))
+        return [wire.input_event(input_, self._settings.lanes) for input_ in inputs]
 
     def _push(self, state: InstanceState, now: int) -> list[Outgoing]:
         settings = self._settings
@@ -119,4 +133,5 @@ class Sweep:
             self._quiet.clear()
         with writing(self._store) as connection:
             messages.purge(connection, now, now - round(self._settings.seen_event_retention * 1000))
+            signals.purge(connection, now - round(self._settings.sweep_after * 1000))
             refusals.purge(connection, now - round(self._settings.refusal_retention * 1000))

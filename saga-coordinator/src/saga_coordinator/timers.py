@@ -1,6 +1,6 @@
 """Publishes what is due: timers of instances, starts by schedule, starts whose business key is free now.
 
-Also messages and lock grants of which no journal knows after a while.
+Also whoever is still to be told of a signal, and messages and lock grants of which no journal knows after a while.
 """
 
 import structlog
@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from saga_coordinator import wire
 from saga_coordinator.bpmn import Finding, Refused, Rule
 from saga_coordinator.clock import Clock
-from saga_coordinator.correlation import arrival
+from saga_coordinator.correlation import PAGE, arrival, signalled
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import recurrence, times
 from saga_coordinator.engine.process import Process, TimerDefinition, Trigger
@@ -19,7 +19,7 @@ from saga_coordinator.locking import grant
 from saga_coordinator.patience import Patience
 from saga_coordinator.registry import Registry, start_events
 from saga_coordinator.settings import Settings
-from saga_coordinator.store import locks, messages, queued, timers
+from saga_coordinator.store import locks, messages, queued, signals, timers
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.timers import Schedule
 from service_kit.broker import Broker, BrokerUnavailable
@@ -29,7 +29,6 @@ from service_kit.errors import KitError
 from service_kit.ids import derived_id
 
 _log = structlog.get_logger(__name__)
-PAGE = 500
 
 
 class Timekeeper:
@@ -63,13 +62,14 @@ class Timekeeper:
                 pause = 1.0
 
     def publish_due(self) -> int:
-        """Publish up to a page of what is due now; how many timers it was. A row stays until the journal has it, and
-        is published again if that takes too long."""
+        """Publish up to a page of what is due now, timers and signals; how many the longer of them has. A row stays
+        until the journal has it, and is published again if that takes too long."""
         now = self._clock.now()
         again_at = now + round(self._settings.timer_republish * 1000)
         with reading(self._store) as connection:
             schedules = timers.schedules_due(connection, now)
             work = timers.any_due(connection, now) or messages.any_overdue(connection, now)
+            work = work or signals.any_due(connection, now)
             in_line = queued.next_in_line(connection, now, PAGE)
             grants = locks.overdue(connection, now, PAGE)
         self._start_scheduled(schedules, now)
@@ -80,13 +80,12 @@ class Timekeeper:
         with writing(self._store) as connection:
             due = timers.claim_due(connection, now, again_at, PAGE)
             overdue = messages.claim_overdue(connection, now, again_at, PAGE)
-        inputs: list[i.Input] = [
-            i.TimerDue(id=f"t:{timer.instance}:{timer.timer}", instance=timer.instance, timer=timer.timer)
-            for timer in due
-        ]
+            told = signals.claim(connection, now, again_at, PAGE)
+        inputs: list[i.Input] = [wire.timer_due(timer.instance, timer.timer) for timer in due]
         inputs += [arrival(message) for message in overdue]
+        inputs += [signalled(each) for each in told]
         self._broker.publish([wire.input_event(input_, self._settings.lanes) for input_ in inputs])
-        return len(due)
+        return max(len(due), len(told))
 
     def _start_scheduled(self, schedules: list[Schedule], now: int) -> None:
         """Publish first, then move on: a start that is published twice is the same instance."""

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from saga_coordinator import correlation, locking, secrecy, wire
+from saga_coordinator import calls, correlation, locking, secrecy, wire
 from saga_coordinator.cache import Cache, Known, folded
 from saga_coordinator.claims import claims_of, one_claim_per_key
 from saga_coordinator.clock import Clock
@@ -26,6 +26,7 @@ from saga_coordinator.deciding import (
     Item,
     Journalled,
     Poisoned,
+    Refused,
     Returned,
     by_instance,
 )
@@ -216,7 +217,7 @@ class Turn:
             start = item.input
             if type(start) is not i.Start:
                 continue
-            policy = self._context.registry.get(start.process, start.version).business_key.policy
+            policy = self._context.registry.of(start).business_key.policy
             if policy == "queue":
                 encoded = wire.encode(self._sealed(start))
                 self._refused[start.id] = Queued(start.id, claim.process, claim.key, self._now, encoded)
@@ -226,7 +227,7 @@ class Turn:
                 self._refused[start.id] = Refusal(start.id, claim.instance, code, message, holder)
 
     def _sealed(self, start: i.Start) -> i.Input:
-        process = self._context.registry.get(start.process, start.version)
+        process = self._context.registry.of(start)
         return secrecy.sealed_input(process, None, start, partial(self._context.vault.seal, start.instance))
 
     def _remember(self, chains: Iterable[Chain]) -> None:
@@ -255,9 +256,12 @@ class Turn:
                         duplicates.append((chain, item))
                     case Returned() if type(item.input) is i.MessageArrived:
                         returned.append(item.input)
+                    case Refused():
+                        report = _told_to_caller(item.input, result.refusal)
+                        done.outgoing += [wire.input_event(report, lanes)] if report else []
                     case Poisoned():
                         done.poisoned.append((self._fit_to_bury(chain, item), result.reason))
-                        failure = failed(item.input, chain.state, result.reason) if chain.state else None
+                        failure = self._failed(chain, item.input, result.reason)
                         done.outgoing += [wire.input_event(failure, lanes)] if failure else []
         for instance, reason in self._unreadable.items():
             done.poisoned += [(item, reason) for item in self._items[instance]]
@@ -266,6 +270,10 @@ class Turn:
         done.outgoing += [wire.input_event(input_, lanes) for input_ in told]
         return done
 
+    def _failed(self, chain: Chain, input_: i.Input, reason: str) -> i.Input | None:
+        known = chain.state is not None or isinstance(input_, i.Start)
+        return failed(input_, chain.state, reason) if known else None
+
     def _fit_to_bury(self, chain: Chain, item: Item) -> Item:
         """A dead letter tells no secrets, as far as it is known what is secret."""
         registry, input_ = self._context.registry, item.input
@@ -273,7 +281,7 @@ class Turn:
             if chain.state is not None:
                 process = registry.get(chain.state.process, chain.state.version)
             elif isinstance(input_, i.Start):
-                process = registry.get(input_.process, input_.version)
+                process = registry.of(input_)
             else:
                 return item
             seal = partial(self._context.vault.seal, input_.instance)
@@ -304,3 +312,8 @@ class Turn:
         again_at = self._now + round(self._context.settings.timer_republish * 1000)
         with writing(self._context.store) as connection:
             return correlation.reroute(connection, returned, again_at)
+
+
+def _told_to_caller(input_: i.Input, refusal: Refusal) -> i.Input | None:
+    """A child that cannot begin is reported to the step that calls it."""
+    return None if refusal.code == "ALREADY_STARTED" else calls.refused(input_, refusal.message)

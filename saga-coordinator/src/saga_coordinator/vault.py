@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from saga_coordinator import sealing
 from saga_coordinator.errors import SecretsForgotten, SecretsUnreadable, WrongSecretsKey
+from saga_coordinator.lanes import root_of
 from saga_coordinator.sealing import Sealer
 from saga_coordinator.store import keys
 from service_kit.database import reading, writing
@@ -21,7 +22,8 @@ MOST_REMEMBERED = 1_000
 
 class Vault:
     """Seals and opens. Thread-safe. `master` (see `sealing.master_key`) wraps the keys in the store. A key is made and
-    read in a transaction of its own: never ask within a writing one."""
+    read in a transaction of its own: never ask within a writing one. An instance has its root's key, so that what is
+    sealed passes between callers and children as it is."""
 
     def __init__(self, store: Engine, master: bytes | None) -> None:
         self._store = store
@@ -66,21 +68,22 @@ class Vault:
             return
 
     def forget(self, instance: str) -> None:
-        """Destroy the key: nobody will ever read the instance's secrets again."""
+        """Destroy the key: nobody will ever read the secrets of the instance and all that share its root again."""
+        root = root_of(instance)
         with writing(self._store) as connection:
-            keys.destroy(connection, instance)
+            keys.destroy(connection, root)
         with self._lock:
-            self._sealers.pop(instance, None)
+            self._sealers.pop(root, None)
 
     def _sealer(self, instance: str, *, make: bool = False) -> Sealer:
-        now = time.monotonic()
+        now, root = time.monotonic(), root_of(instance)
         with self._lock:
-            read_at, sealer = self._sealers.get(instance, (0.0, None))
+            read_at, sealer = self._sealers.get(root, (0.0, None))
         if sealer is not None and now - read_at < REMEMBERED_S:
             return sealer
-        sealer = Sealer(instance, self._key(instance, make))
+        sealer = Sealer(root, self._key(root, make))
         with self._lock:
-            self._sealers[instance] = (now, sealer)
+            self._sealers[root] = (now, sealer)
             while len(self._sealers) > MOST_REMEMBERED:
                 self._sealers.popitem(last=False)
         return sealer

@@ -1,15 +1,17 @@
 """What the API shows (`openapi/saga-coordinator.yaml`): plain values out of states and rows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from saga_coordinator.bpmn import Finding
-from saga_coordinator.engine import InstanceState, PlannedStep
+from saga_coordinator.engine import InstanceState
 from saga_coordinator.engine.process import Process
 from saga_coordinator.engine.state import ROOT, Step
 from saga_coordinator.sealing import masked, masked_value
+from saga_coordinator.service import PlannedUndo
 from saga_coordinator.store.decisions import DecisionVersion
 from saga_coordinator.store.instances import Instance
 from saga_coordinator.store.journal import Row
@@ -55,8 +57,10 @@ def finding_view(finding: Finding) -> dict[str, Any]:
     }
 
 
-def instance_view(state: InstanceState, row: Instance, process: Process) -> dict[str, Any]:
-    """An instance as the journal tells it. `row` says when it began and ended."""
+def instance_view(
+    state: InstanceState, row: Instance, process: Process, children: Sequence[Instance] = ()
+) -> dict[str, Any]:
+    """An instance as the journal tells it. `row` says when it began and ended; it has called `children`."""
     root = state.scopes.get(ROOT)
     return {
         "id": state.id,
@@ -69,7 +73,14 @@ def instance_view(state: InstanceState, row: Instance, process: Process) -> dict
         "ended_at": time_of(state.now) if state.ended else None,
         "variables": masked_value(root.variables) if root else {},
         "steps": [_step_view(step, process) for step in state.steps.values()],
+        "parent": row.parent,
+        "root": row.root or row.id,
+        "children": [_child_view(child) for child in children],
     }
+
+
+def _child_view(row: Instance) -> dict[str, Any]:
+    return {"id": row.id, "process": row.process, "version": row.version, "status": row.status}
 
 
 def _step_view(step: Step, process: Process) -> dict[str, Any]:
@@ -82,17 +93,22 @@ def _step_view(step: Step, process: Process) -> dict[str, Any]:
         "kind": str(element.kind) if element else "",
         "phase": str(step.phase),
         "attempt": step.attempt,
+        "child": step.child,
         "incident": {"code": incident.code, "message": incident.message} if incident else None,
     }
 
 
-def plan_view(state: InstanceState, plan: list[PlannedStep]) -> dict[str, Any]:
+def plan_view(state: InstanceState, plan: list[PlannedUndo]) -> dict[str, Any]:
     """What would be undone, in this order."""
     return {
         "instance": state.id,
         "seq": state.seq,
-        "steps": masked_value([msgspec.structs.asdict(step) for step in plan]),
+        "steps": masked_value([_planned_view(step) for step in plan]),
     }
+
+
+def _planned_view(planned: PlannedUndo) -> dict[str, Any]:
+    return {"instance": planned.instance, **msgspec.structs.asdict(planned.step)}
 
 
 def entry_view(row: Row, state: Instance) -> dict[str, Any]:

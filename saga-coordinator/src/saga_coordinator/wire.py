@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import structlog
 
-from saga_coordinator import blobs
+from saga_coordinator import blobs, calls
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.state import InstanceState, encoder, open_commands
 from saga_coordinator.errors import Poison, SecretsUnreadable
-from saga_coordinator.lanes import JOURNAL, command_queue, lane_of
+from saga_coordinator.lanes import EVENTS, JOURNAL, command_queue, lane_of
 from saga_coordinator.sealing import is_marked, masked
 from saga_coordinator.store.journal import SHAPE, Row
 from service_kit.broker import Delivery, Outgoing
-from service_kit.messages import COMMAND, JOURNAL_ENTRY, REPLY, CloudEvent, Command, CommandKind, JournalEntry
+from service_kit.messages import COMMAND, JOURNAL_ENTRY, REPLY, CloudEvent, Command, CommandKind, JournalEntry, Routing
 
 SOURCE = "throughline/saga-coordinator"
 
@@ -190,8 +190,59 @@ def effects_of(
 ) -> list[Outgoing]:
     """The messages that a journal row asks for. `only_open`: `state` is newer than the row, so commands that it does
     not wait for any more are left out."""
+    facts = list(facts)
     issued = [fact for fact in facts if type(fact) is f.CommandIssued]
     if only_open:
         wanted = {command.command for command in open_commands(state)}
         issued = [fact for fact in issued if fact.command in wanted]
-    return [*command_events(issued, state, lanes, unseal), journal_event(row, state)]
+    others = [fact for fact in facts if type(fact) in _REACHES_OTHERS]
+    told = _for_others(row, others, state, lanes) if others else []
+    return [*command_events(issued, state, lanes, unseal), *told, journal_event(row, state)]
+
+
+_REACHES_OTHERS = frozenset({f.ChildCalled, f.ChildTold, f.ParentTold, f.MessageThrown, f.SignalThrown, f.TimerSet})
+
+
+def _for_others(row: Row, facts: list[f.Fact], state: InstanceState, lanes: int) -> list[Outgoing]:
+    """What goes to callers and children, to whoever waits for a message or signal, and back to the instance itself."""
+    here = traceparent(state, f"{row.instance}:{row.seq}")
+    inputs = calls.sent(row.seq, facts, state, here)
+    inputs += [
+        timer_due(row.instance, fact.timer)
+        for fact in facts
+        if type(fact) is f.TimerSet and is_due_at_once(fact, row.at) and fact.timer in state.timers
+    ]
+    return [*(input_event(input_, lanes) for input_ in inputs), *thrown(row, facts, here)]
+
+
+def is_due_at_once(timer: f.TimerSet, at: int) -> bool:
+    """Whether the timer was due when it was set (at `at`, ms): then it goes out with the row that sets it."""
+    return timer.due <= at
+
+
+def timer_due(instance: str, timer: int) -> i.TimerDue:
+    """The timer of the instance is due; the same input however often it is told."""
+    return i.TimerDue(id=f"t:{instance}:{timer}", instance=instance, timer=timer)
+
+
+def thrown(row: Row, facts: Iterable[f.Fact], traceparent: str) -> list[Outgoing]:
+    """Messages and signals that the instance throws, as events. What is sealed is masked: it stays in its instance."""
+    return [
+        Outgoing(EVENTS, _thrown(row, fact, traceparent))
+        for fact in facts
+        if isinstance(fact, f.MessageThrown | f.SignalThrown)
+    ]
+
+
+def _thrown(row: Row, fact: f.MessageThrown | f.SignalThrown, traceparent: str) -> CloudEvent:
+    signal = isinstance(fact, f.SignalThrown)
+    return CloudEvent(
+        id=f"{row.instance}:{row.seq}:{fact.step}",
+        source=SOURCE,
+        type=fact.name,
+        # of a signal: the instance where whoever waits for it has it already
+        subject=row.instance if isinstance(fact, f.SignalThrown) else fact.key,
+        tlrouting=Routing.SIGNAL if signal else Routing.MESSAGE,
+        traceparent=traceparent,
+        data=msgspec.Raw(masked(encode(fact.payload))),
+    )

@@ -11,7 +11,8 @@ from saga_coordinator.deciding import ASKED, Chain, Journalled, Poisoned, Refuse
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.effects import FINAL
-from saga_coordinator.store import blobs, instances, journal, locks, messages, queued, refusals, timers
+from saga_coordinator.lanes import root_of
+from saga_coordinator.store import blobs, instances, journal, locks, messages, queued, refusals, signals, timers
 from saga_coordinator.store.instances import Claim, Instance
 from saga_coordinator.store.locks import Exchanged, Request
 from saga_coordinator.store.messages import Message, Subscription
@@ -37,7 +38,7 @@ class Writes(msgspec.Struct):
     releases: list[Claim] = []
     queued: list[Queued] = []
     dequeued: list[str] = []
-    timers: dict[tuple[str, int], int] = {}
+    timers: dict[tuple[str, int], tuple[int, bool]] = {}
     timers_over: set[tuple[str, int]] = set()
     locks: dict[tuple[str, int], Request] = {}
     locks_confirmed: set[tuple[str, int]] = set()
@@ -45,7 +46,10 @@ class Writes(msgspec.Struct):
     subscriptions: dict[tuple[str, int], tuple[str, str]] = {}
     subscriptions_over: set[tuple[str, int]] = set()
     subscriptions_again: dict[tuple[str, int], tuple[str, str]] = {}
+    listeners: dict[tuple[str, int], str] = {}
+    listeners_over: set[tuple[str, int]] = set()
     consumed: list[tuple[str, str]] = []
+    signals_over: list[tuple[str, str]] = []
     snapshots: list[tuple[str, int, bytes]] = []
     contents: dict[str, bytes] = {}
     refusals: list[Refusal] = []
@@ -53,7 +57,7 @@ class Writes(msgspec.Struct):
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.rows or self.refusals or self.queued or self.timers_over)
+        return not (self.rows or self.refusals or self.queued or self.timers_over or self.signals_over)
 
 
 def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
@@ -70,8 +74,8 @@ def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
             elif type(result) is Poisoned and isinstance(item.input, ASKED):
                 refusal = Refusal(item.input.id, chain.instance, "CANNOT_BE_HANDLED", result.reason, None, now)
                 writes.refusals.append(refusal)
-            elif type(result) is Stale and type(item.input) is i.TimerDue:
-                writes.timers_over.add((chain.instance, item.input.timer))
+            elif type(result) is Stale:
+                _stale(writes, item.input)
         _subscriptions_again(writes, chain)
         _snapshot(writes, chain, snapshot_every)
     return writes
@@ -89,12 +93,31 @@ def _collect(writes: Writes, entry: Journalled) -> None:
         writes.consumed.append((entry.row.input_id, entry.row.instance))
     elif type(entry.input) is i.TimerDue:
         _timer_over(writes, (entry.row.instance, entry.input.timer))
+    elif type(entry.input) is i.SignalArrived:
+        writes.signals_over.append((entry.row.instance, entry.row.input_id))
+
+
+def _stale(writes: Writes, input_: i.Input) -> None:
+    """Nobody sends it again."""
+    if isinstance(input_, i.TimerDue):
+        writes.timers_over.add((input_.instance, input_.timer))
+    elif isinstance(input_, i.SignalArrived):
+        writes.signals_over.append((input_.instance, input_.id))
 
 
 def _started(writes: Writes, entry: Journalled, fact: f.InstanceStarted) -> None:
     id_, state = entry.row.instance, entry.state
-    writes.started[id_] = Instance(id_, fact.process, fact.version, state.status, fact.business_key, entry.row.at, None)
-    if fact.business_key is not None:
+    writes.started[id_] = Instance(
+        id_,
+        fact.process,
+        fact.version,
+        state.status,
+        fact.business_key,
+        entry.row.at,
+        parent=fact.parent,
+        root=None if fact.parent is None else root_of(id_),
+    )
+    if fact.business_key is not None and entry.owns_key:
         writes.claims.append(Claim(fact.process, fact.business_key, id_))
         if entry.business_key.policy == "queue":
             writes.dequeued.append(entry.row.input_id)
@@ -109,12 +132,12 @@ def _status_changed(writes: Writes, entry: Journalled, fact: f.StatusChanged) ->
         writes.started[id_] = msgspec.structs.replace(new, status=fact.status, ended_at=ended_at)
     else:
         writes.statuses[id_] = (fact.status, ended_at)
-    if final and state.business_key is not None and entry.business_key.scope == "open":
+    if final and state.business_key is not None and entry.owns_key and entry.business_key.scope == "open":
         writes.releases.append(Claim(state.process, state.business_key, id_))
 
 
 def _timer_set(writes: Writes, entry: Journalled, fact: f.TimerSet) -> None:
-    writes.timers[(entry.row.instance, fact.timer)] = fact.due
+    writes.timers[(entry.row.instance, fact.timer)] = (fact.due, wire.is_due_at_once(fact, entry.row.at))
 
 
 def _timer_cleared(writes: Writes, entry: Journalled, fact: f.TimerCleared) -> None:
@@ -143,13 +166,19 @@ def _locks_released(writes: Writes, entry: Journalled, fact: f.LocksReleased) ->
 
 
 def _subscribed(writes: Writes, entry: Journalled, fact: f.Subscribed) -> None:
-    writes.subscriptions[(entry.row.instance, fact.subscription)] = (fact.name, fact.key)
+    subscription = (entry.row.instance, fact.subscription)
+    if fact.signal:
+        writes.listeners[subscription] = fact.name
+    else:
+        writes.subscriptions[subscription] = (fact.name, fact.key)
 
 
 def _unsubscribed(writes: Writes, entry: Journalled, fact: f.Unsubscribed) -> None:
+    """It was for a message or for a signal: only the fact that opened it tells."""
     subscription = (entry.row.instance, fact.subscription)
-    if writes.subscriptions.pop(subscription, None) is None:
+    if writes.subscriptions.pop(subscription, None) is None and writes.listeners.pop(subscription, None) is None:
         writes.subscriptions_over.add(subscription)
+        writes.listeners_over.add(subscription)
 
 
 _COLLECT: dict[type, Callable[[Writes, Journalled, Any], None]] = {
@@ -201,15 +230,25 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Wr
     instances.release(connection, sorted(writes.releases))
     queued.insert(connection, writes.queued)
     queued.remove(connection, writes.dequeued)
-    timers.insert(connection, [timers.Timer(*key, due) for key, due in sorted(writes.timers.items())])
+    timers.insert(connection, _timers(writes, again_at))
     timers.remove(connection, sorted(writes.timers_over))
     exchanged = locks.exchange(connection, sorted(writes.locks.values()), sorted(writes.locks_over.values()), again_at)
     locks.confirm(connection, writes.locks_confirmed)
     given = _subscribe(connection, writes, now, again_at)
     messages.consume(connection, sorted(writes.consumed))
+    signals.listen(connection, [(*key, name) for key, name in sorted(writes.listeners.items())])
+    signals.close(connection, sorted(writes.listeners_over))
+    signals.consume(connection, sorted(writes.signals_over))
     journal.save_snapshots(connection, writes.snapshots)
     refusals.insert(connection, writes.refusals)
     return Written(given, exchanged)
+
+
+def _timers(writes: Writes, again_at: int) -> list[timers.Timer]:
+    """Those that are due at once are on their way already: they wake up again where that was in vain."""
+    return [
+        timers.Timer(*key, due, again_at if at_once else due) for key, (due, at_once) in sorted(writes.timers.items())
+    ]
 
 
 def _subscribe(connection: Connection, writes: Writes, now: int, again_at: int) -> list[Message]:

@@ -24,10 +24,18 @@ REPLY = "throughline.reply.v1"
 JOURNAL_ENTRY = "throughline.journal-entry.v1"
 
 
+class Routing(StrEnum):
+    """Whom an event is for: the one that waits for it as a message, or all that wait for it as a signal."""
+
+    MESSAGE = "message"
+    SIGNAL = "signal"
+
+
 class CloudEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A CloudEvents 1.0 envelope. `data` is the still encoded JSON body: decode it when its type is known.
 
-    `ttl` is an extension: for how many seconds it is kept while no instance waits for it.
+    Extensions: `ttl`, for how many seconds it is kept while no instance waits for it; `tlrouting` (on the queue
+    `events`), a `Routing`; without one, an event is a message and a signal.
     """
 
     id: str
@@ -41,6 +49,7 @@ class CloudEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     traceparent: str | None = None
     tracestate: str | None = None
     ttl: int | None = None
+    tlrouting: str | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 

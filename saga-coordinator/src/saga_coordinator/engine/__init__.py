@@ -12,7 +12,7 @@ from saga_coordinator.engine.effects import all_effects, effects
 from saga_coordinator.engine.evolve import evolve, fold
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.plan import PlannedStep, undo_plan
-from saga_coordinator.engine.state import InstanceState, open_commands
+from saga_coordinator.engine.state import InstanceState, open_calls, open_commands
 
 __all__ = [
     "Decision",
@@ -24,6 +24,7 @@ __all__ = [
     "effects",
     "evolve",
     "fold",
+    "open_calls",
     "open_commands",
     "undo_plan",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.log import orders_to_undo
-from saga_coordinator.engine.state import ROOT, InstanceState, Step
+from saga_coordinator.engine.state import ROOT, Effect, InstanceState, Step
 from saga_coordinator.engine.turn import Turn
 
 
@@ -52,6 +52,13 @@ def tell_end(turn: Turn) -> None:
     else:
         output = dict(state.scopes[ROOT].variables) if state.status == "completed" else None
         tell_parent(turn, state.status, output=output)
+
+
+def ask_to_undo(state: InstanceState, step: int, effect: Effect) -> f.ChildTold:
+    """What the child of the effect has to undo, told by what may be left of it afterwards."""
+    others = (e for e in state.log.values() if e.child == effect.child and not e.undone and e.order != effect.order)
+    left = sum(other.count for other in others)
+    return f.ChildTold(step=step, child=effect.child or "", what="undo", left=left)
 
 
 def keep_effects(turn: Turn, step: Step, child: str, times: list[int], *, finished: bool) -> None:

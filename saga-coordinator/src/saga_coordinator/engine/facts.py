@@ -584,12 +584,12 @@ class ChildCalled(_Fact, frozen=True, kw_only=True, tag="child-called"):
 
 
 class ChildTold(_Fact, frozen=True, kw_only=True, tag="child-told"):
-    """The child has to do something: `what` is stop (no undo) or undo (its newest `count` effects)."""
+    """The child has to do something: `what` is stop (no undo) or undo (until `left` of its effects are left)."""
 
     step: int
     child: str
     what: str
-    count: int = 0
+    left: int = 0
 
 
 class ChildEffectsKept(_Fact, frozen=True, kw_only=True, tag="child-effects-kept"):

@@ -124,11 +124,11 @@ class ChildReported(_Input, frozen=True, kw_only=True, tag="child-reported"):
 
 
 class ParentAsked(_Input, frozen=True, kw_only=True, tag="parent-asked"):
-    """The caller of this instance wants it to stop (as it is) or to undo its newest `count` effects: `what` is stop or
-    undo."""
+    """The caller of this instance wants it to stop (as it is) or to undo its newest effects until `left` are left:
+    `what` is stop or undo. Asked twice it does no more than asked once."""
 
     what: str
-    count: int = 0
+    left: int = 0
 
 
 class CompleteStep(_Input, frozen=True, kw_only=True, tag="complete-step"):

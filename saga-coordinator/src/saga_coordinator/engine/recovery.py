@@ -9,7 +9,7 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.activities import move_on
-from saga_coordinator.engine.children import tell_end
+from saga_coordinator.engine.children import ask_to_undo, tell_end
 from saga_coordinator.engine.commands import execute
 from saga_coordinator.engine.incidents import CANNOT_UNDO, raise_incident
 from saga_coordinator.engine.interrupting import interrupt_scope
@@ -125,7 +125,7 @@ def perform(turn: Turn, step_id: int) -> None:
         _run_handler(turn, step_id, effect.handler, effect.snapshot)
     elif effect.child is not None:
         turn.emit(f.StepWaiting(step=step_id, waits_for="child"))
-        turn.emit(f.ChildTold(step=step_id, child=effect.child, what="undo", count=effect.count))
+        turn.emit(ask_to_undo(turn.state, step_id, effect))
     elif effect.undo is None:
         message = f"nothing is declared that undoes {effect.element}"
         raise_incident(turn, step_id, CANNOT_UNDO, message, "undo")

@@ -327,6 +327,15 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
 encoder = msgspec.json.Encoder(enc_hook=plain)  # for states: their large tables are no dictionaries
 
 
+def open_calls(state: InstanceState) -> list[Step]:
+    """Steps that wait for the instance that they called, or have one undone, oldest first."""
+    return [
+        step
+        for step in state.steps.values()
+        if step.child is not None and not step.completed and step.phase is not Phase.INCIDENT
+    ]
+
+
 def open_commands(state: InstanceState) -> list[f.CommandIssued]:
     """Commands that were issued and have no reply yet, oldest step first."""
     out = []

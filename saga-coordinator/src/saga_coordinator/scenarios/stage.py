@@ -66,9 +66,7 @@ class Stage:
             case f.ChildCalled():
                 self._call(run, fact)
             case f.ChildTold() if fact.child in self.runs:
-                ask = i.ParentAsked(
-                    id=self.next_id(), instance=fact.child, at=self.now, what=fact.what, count=fact.count
-                )
+                ask = i.ParentAsked(id=self.next_id(), instance=fact.child, at=self.now, what=fact.what, left=fact.left)
                 self._post.append((self.runs[fact.child], ask))
             case f.ParentTold():
                 self._post.append((self.runs[fact.parent], self._report(run, fact)))

@@ -10,7 +10,7 @@ from saga_coordinator.store import bulk
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """One row; times in ms."""
+    """One row; times in ms. `parent` called it, `root` is the first of those that did; None: nobody called it."""
 
     id: str
     process: str
@@ -19,6 +19,8 @@ class Instance(msgspec.Struct, frozen=True):
     business_key: str | None
     started_at: int
     ended_at: int | None = None
+    parent: str | None = None
+    root: str | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, order=True):
@@ -39,6 +41,8 @@ _insert = bulk.insert(
         "business_key": "text",
         "started_at": "bigint",
         "ended_at": "bigint",
+        "parent": "text",
+        "root": "text",
     },
 )
 _update = bulk.Bulk(
@@ -105,11 +109,13 @@ def search(
     process: str | None = None,
     status: str | None = None,
     business_key: str | None = None,
+    root: str | None = None,
+    parent: str | None = None,
     open_only: bool = False,
     after: str = "",
     limit: int = 100,
 ) -> list[Instance]:
-    """Instances by id from `after` on, exclusive."""
+    """Instances by id from `after` on, exclusive. `root`: that one and everything below it."""
     statement = select(instances).where(instances.c.id > after).order_by(instances.c.id).limit(limit)
     if process is not None:
         statement = statement.where(instances.c.process == process)
@@ -117,6 +123,11 @@ def search(
         statement = statement.where(instances.c.status == status)
     if business_key is not None:
         statement = statement.where(instances.c.business_key == business_key)
+    if root is not None:
+        below = instances.c.parent.is_not(None) & (instances.c.root == root)
+        statement = statement.where((instances.c.id == root) | below)
+    if parent is not None:
+        statement = statement.where(instances.c.parent == parent)
     if open_only:
         statement = statement.where(instances.c.ended_at.is_(None))
     return [Instance(*row) for row in connection.execute(statement)]

@@ -11,11 +11,12 @@ from saga_coordinator.store import bulk
 
 
 class Timer(msgspec.Struct, frozen=True, order=True):
-    """A timer of an instance, due at `due` (ms)."""
+    """A timer of an instance, due at `due` (ms), to be published at `wake_at`."""
 
     instance: str
     timer: int
     due: int = 0
+    wake_at: int = 0
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ _delete = bulk.delete("timers", {"instance_id": "text", "timer": "integer"})
 
 def insert(connection: Connection, rows: Sequence[Timer]) -> None:
     """New timers, sorted."""
-    _insert.run(connection, [(row.instance, row.timer, row.due, row.due) for row in rows])
+    _insert.run(connection, [(row.instance, row.timer, row.due, row.wake_at) for row in rows])
 
 
 def remove(connection: Connection, keys: Sequence[tuple[str, int]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import complete
-from saga_coordinator.engine.children import keep_effects, tell_end
+from saga_coordinator.engine.children import keep_effects, tell_end, tell_parent
 from saga_coordinator.engine.incidents import CHILD_ENDED, CHILD_REFUSED, raise_incident
 from saga_coordinator.engine.log import orders_to_undo
 from saga_coordinator.engine.recovery import start_walk, stop, undone
@@ -14,6 +14,8 @@ from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.engine.throwing import throw_error, throw_escalation
 from saga_coordinator.engine.turn import Turn
 from saga_coordinator.engine.waiting import disarm
+
+_WHY = "the caller is undone"
 
 
 def _child_reported(turn: Turn, report: i.ChildReported) -> bool:
@@ -66,7 +68,7 @@ def _keep_effects(turn: Turn, step: Step, report: i.ChildReported) -> None:
 def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
     state = turn.state
     if ask.what == "undo":
-        _undo_newest(turn, ask.count)
+        _undo_newest(turn, ask.left)
     elif state.ended:
         tell_end(turn)
     elif state.stopping is None:
@@ -74,24 +76,28 @@ def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
     return True
 
 
-def _undo_newest(turn: Turn, count: int) -> None:
-    """What this instance did last is undone, also after it has ended: everything, or only a part (what the caller did
-    in between comes first)."""
-    state, left = turn.state, orders_to_undo(turn.state)
-    if state.ended and not left:
-        turn.emit(f.StatusChanged(status="compensated"))
-        tell_end(turn)
-    elif not state.ended and state.stopping is not None and state.stopping.undo:
+def _undo_newest(turn: Turn, left: int) -> None:
+    """What this instance did last is undone, also after it has ended: everything, or (what the caller did in between
+    comes first) only so much that `left` effects are left."""
+    state = turn.state
+    if state.stopping is not None and not state.ended and state.stopping.undo:
         return
-    elif not state.ended or count >= len(left):
-        if state.ended:
-            turn.emit(f.StatusChanged(status="compensating"))
-        stop(turn, "compensated", undo=True, reason="the caller is undone")
-    else:
+    orders = orders_to_undo(state)
+    newest = orders[: len(orders) - left]
+    if not state.ended:
+        stop(turn, "compensated", undo=True, reason=_WHY)
+    elif not newest:
+        if not left:
+            turn.emit(f.StatusChanged(status="compensated"))
+        tell_parent(turn, "compensated")
+    elif left:
         final = state.status
         turn.emit(f.StatusChanged(status="compensating"))
-        stop(turn, final, undo=False, reason="the caller is undone", partial=True)
-        start_walk(turn, left[:count], "the caller is undone")
+        stop(turn, final, undo=False, reason=_WHY, partial=True)
+        start_walk(turn, newest, _WHY)
+    else:
+        turn.emit(f.StatusChanged(status="compensating"))
+        stop(turn, "compensated", undo=True, reason=_WHY)
 
 
 HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
