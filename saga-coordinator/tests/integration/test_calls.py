@@ -351,7 +351,11 @@ def test_an_undo_of_a_child_that_was_never_heard_of_is_asked_for_again(hub: Any)
 def test_a_start_of_a_child_that_nobody_can_handle_is_told_to_its_caller(hub: Any) -> None:
     # given
     hub.deploy("creates", "calls-two")
-    broken = hub.new_coordinator(parse=lambda xml, id_, *more: hub.parse(xml, id_, *more) if id_ != "creates" else 1 / 0)
+
+    def parse(xml: bytes, id_: str, *more: Any) -> Any:
+        return hub.parse(xml, id_, *more) if id_ != "creates" else 1 / 0
+
+    broken = hub.new_coordinator(parse=parse)
 
     # when
     request = hub.start("calls-two", variables={"order": 7})
