@@ -3,6 +3,7 @@
 from typing import Any
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.children import tell_parent
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
 from saga_coordinator.engine.process import Element, Flow, StepClass, Task, Undo, Unevaluable
 from saga_coordinator.engine.state import ROOT, Step
@@ -48,6 +49,8 @@ def complete(
         return
     turn.merge(step.scope, values)
     turn.emit(completion(turn, step, output, references, undo, by=by))
+    if task_of(turn.element(step)).step_class is StepClass.PIVOT:
+        tell_parent(turn, "pivoted")
     move_on(turn, step_id)
 
 

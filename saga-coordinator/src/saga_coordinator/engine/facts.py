@@ -606,9 +606,16 @@ class ChildEffectsKept(_Fact, frozen=True, kw_only=True, tag="child-effects-kept
     finished: bool = True
 
 
+class PivotPassed(_Fact, frozen=True, kw_only=True, tag="pivot-passed"):
+    """The instance that `step` called is past its point of no return, and with it this one."""
+
+    step: int
+
+
 class ParentTold(_Fact, frozen=True, kw_only=True, tag="parent-told"):
     """The instance that called this one learns what became of it: `outcome` is completed, failed (with `code`),
-    cancelled, compensated, or (goes on) escalated. `times`: when (ms) it did what is left of it, newest first."""
+    cancelled, compensated, or (goes on) escalated or pivoted. `times`: when (ms) it did what is left of it, newest
+    first."""
 
     number: int
     parent: str
@@ -684,5 +691,6 @@ Fact = (
     | ChildCalled
     | ChildTold
     | ChildEffectsKept
+    | PivotPassed
     | ParentTold
 )

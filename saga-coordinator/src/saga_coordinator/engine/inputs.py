@@ -111,7 +111,8 @@ class SignalArrived(_Input, frozen=True, kw_only=True, tag="signal-arrived"):
 
 class ChildReported(_Input, frozen=True, kw_only=True, tag="child-reported"):
     """The instance `child` that `step` called tells what became of it: completed, failed, cancelled, compensated,
-    escalated (and goes on), or refused (it could not begin). `times`: when it did what can be undone, newest first."""
+    escalated or pivoted (and goes on), or refused (it could not begin). `times`: when it did what can be undone,
+    newest first."""
 
     step: int
     child: str

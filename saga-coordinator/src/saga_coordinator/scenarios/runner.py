@@ -121,9 +121,8 @@ class Runner:
             if activity in scenario.calls:
                 file, wanted = _split(scenario.calls[activity])
                 return prepare(self.parse(path.parent / file, wanted), scenario)
-            for file, wanted in (_split(reference) for reference in scenario.processes if not _is_rules(reference)):
-                ids = bpmn.process_ids((path.parent / file).read_bytes())
-                if process_id in ids and wanted in (None, process_id):
+            for file, _ in (_split(reference) for reference in scenario.processes if not _is_rules(reference)):
+                if process_id in bpmn.process_ids((path.parent / file).read_bytes()):
                     return prepare(self.parse(path.parent / file, process_id), scenario)
             return None
 

@@ -87,6 +87,10 @@ def _child_effects_kept(state: InstanceState, fact: f.ChildEffectsKept) -> None:
     )
 
 
+def _pivot_passed(state: InstanceState, fact: f.PivotPassed) -> None:
+    state.pivoted = True
+
+
 def _step_rejected(state: InstanceState, fact: f.StepRejected) -> None:
     _settled(state, fact.step, Phase.ENTERED)
 
@@ -148,6 +152,7 @@ APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.StepAccepted: _step_accepted,
     f.StepCompleted: _step_completed,
     f.ChildEffectsKept: _child_effects_kept,
+    f.PivotPassed: _pivot_passed,
     f.StepRejected: _step_rejected,
     f.StepUnavailable: _step_unavailable,
     f.StepUnknown: _step_unknown,

@@ -20,6 +20,11 @@ _WHY = "the caller is undone"
 
 def _child_reported(turn: Turn, report: i.ChildReported) -> bool:
     step = _waiting(turn, report)
+    if step is not None and report.pivoted and step.undoes is None and not turn.state.pivoted:
+        turn.emit(f.PivotPassed(step=step.id))
+        tell_parent(turn, "pivoted")
+    if report.outcome == "pivoted":
+        return True
     if step is None:
         turn.emit(f.InputIgnored(reason=f"nobody waits for {report.child} any more"))
     elif step.undoes is not None:
