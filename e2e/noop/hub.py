@@ -18,6 +18,7 @@ from service_kit import broker as brokers
 from service_kit.database import open_engine
 from service_kit.http.identity import internal_headers
 
+FAN_OUT = Path(__file__).parent / "fan-out.bpmn"
 CONTRACTS = ROOT / "bench" / "contracts"
 LANES = 8
 FINAL = ("completed", "compensated", "cancelled", "failed")
@@ -107,6 +108,10 @@ class NoopHub:
     def ended(self) -> int:
         """How many instances have a final status."""
         return sum(status in FINAL for status in self.statuses().values())
+
+    def ended_more_than(self, count: int) -> bool:
+        """Whether so many have ended, and more."""
+        return self.ended() > count
 
     def ends(self) -> Counter[str]:
         """How often the journal says of an instance that it ended, by instance."""
