@@ -180,15 +180,23 @@ def traceparent(state: InstanceState, span: str) -> str:
     return tracing.derived(state.traceparent, state.id, span)
 
 
+def begun(state: InstanceState) -> str:
+    """Where its trace tells that it began: what it asks others to do goes on from there."""
+    return traceparent(state, state.id)
+
+
 def _trace_start(state: InstanceState) -> None:
-    here = traceparent(state, state.id)
-    tracing.mark(here, state.traceparent, f"start {state.process}", instance=state.id, business_key=state.business_key)
+    tracing.mark(
+        begun(state), state.traceparent, f"start {state.process}", instance=state.id, business_key=state.business_key
+    )
 
 
 def _trace_command(state: InstanceState, fact: f.CommandIssued) -> str:
-    position, begun = traceparent(state, fact.command), traceparent(state, state.id)
+    position = traceparent(state, fact.command)
     name = f"{'send' if fact.kind == CommandKind.EXECUTE else 'probe'} {fact.operation}"
-    tracing.mark(position, begun, name, instance=state.id, step=fact.step, command=fact.command, system=fact.system)
+    tracing.mark(
+        position, begun(state), name, instance=state.id, step=fact.step, command=fact.command, system=fact.system
+    )
     return position
 
 
@@ -214,7 +222,7 @@ _REACHES_OTHERS = frozenset({f.ChildCalled, f.ChildTold, f.ParentTold, f.Message
 
 def _for_others(row: Row, facts: list[f.Fact], state: InstanceState, lanes: int) -> list[Outgoing]:
     """What goes to callers and children, to whoever waits for a message or signal, and back to the instance itself."""
-    here = traceparent(state, f"{row.instance}:{row.seq}")
+    here = begun(state)
     inputs = calls.sent(row.seq, facts, state, here)
     inputs += [
         timer_due(row.instance, fact.timer)
