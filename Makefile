@@ -6,7 +6,7 @@ pytest := $(python) -m pytest -n 2
 servers := $(python) -m scripts.servers
 output := $(if $(JSON),--json)
 
-.PHONY: help setup demo test test-long lint format types bench bench-engine servers servers-down up down constraints clean
+.PHONY: help setup demo test test-long images-test lint format types bench bench-engine servers servers-down up down constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ test: setup ## every test but the long ones, on real RabbitMQ and PostgreSQL; AR
 
 test-long: setup ## every test, the long forms and many more random examples
 	@HYPOTHESIS_PROFILE=long $(servers) run -- $(pytest) --timeout 3600 $(ARGS)
+
+images-test: setup ## build the image, run compose.yaml's services in containers, send orders through (Debian, as root)
+	@$(python) -m pytest --timeout 1800 e2e/test_images.py $(ARGS)
 
 lint: setup ## style and likely bugs
 	@.venv/bin/ruff check

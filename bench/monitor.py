@@ -10,7 +10,6 @@ PostgreSQL is taken from DATABASE_URL, RabbitMQ from AMQP_URL. Never part of the
 import argparse
 import os
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,7 @@ from service_kit import logs
 from service_kit.broker import Outgoing, Queue, Source, connect
 from service_kit.database import migrate, open_engine
 from service_kit.messages import JOURNAL_ENTRY, CloudEvent
+from service_kit.patience import Patience
 
 WAVE = 200  # instances that are at the same step at the same time
 
@@ -91,7 +91,7 @@ def from_the_queue(engine: Engine, events: Sequence[CloudEvent], batch: int) -> 
     for first in range(0, len(events), 50):
         broker.publish([Outgoing(JOURNAL, event) for event in events[first : first + 50]])
     settings = Settings("", "", "", "", batch=batch)
-    worker = Worker(Index(engine, 20_000), broker, settings, threading.Event())
+    worker = Worker(Index(engine, 20_000), broker, settings, Patience())
     cpu, began = time.process_time(), time.perf_counter()
     consumer = broker.consume([Source(JOURNAL, prefetch=settings.prefetch)])
     taken = 0

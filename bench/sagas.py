@@ -36,6 +36,7 @@ from service_kit.testing.memory import MemoryBroker
 
 HERE = Path(__file__).parent
 LANES = 8
+CONTRACTS = HERE.parent / "e2e" / "noop" / "contracts"
 ORDER = {"order": {"id": "SO-1", "customer": "10100001", "lines": [{"material": "MAT-100", "quantity": "5"}] * 3}}
 TOKEN = uuid.uuid4().hex
 QUEUES = f"bench-{uuid.uuid4().hex[:8]}."
@@ -84,7 +85,7 @@ def _services(urls: dict[str, str], logs: Path) -> list[AbstractContextManager[S
     systems = logs / "systems.yaml"
     systems.write_text("systems:\n  noop: {connector: noop, adapter: noop, address: 'http://127.0.0.1:1'}\n")
     contracts = shutil.copytree(HERE.parent / "openapi", logs / "openapi")
-    shutil.copy(HERE / "contracts" / "connectors" / "noop.yaml", contracts / "connectors")
+    shutil.copy(CONTRACTS / "connectors" / "noop.yaml", contracts / "connectors")
     common = {
         "BROKER_URL": _broker_url(),
         "OPENAPI_DIR": str(contracts),
@@ -93,7 +94,7 @@ def _services(urls: dict[str, str], logs: Path) -> list[AbstractContextManager[S
         "BIND": "127.0.0.1:0",
         "LOG_LEVEL": "WARNING",
     }
-    modules = {"coordinator": "saga_coordinator", "connector": "bench.noop", "monitor": "monitor_service"}
+    modules = {"coordinator": "saga_coordinator", "connector": "e2e.noop.connector", "monitor": "monitor_service"}
     return [
         _running(name, module, {**common, "DATABASE_URL": urls[name], "COORDINATOR_URL": "http://127.0.0.1:1"}, logs)
         for name, module in modules.items()
@@ -193,7 +194,7 @@ def _idle(load: Load, sagas: int = 30) -> list[float]:
 
 def _deploy(url: str, store: Engine, services: list[Service]) -> None:
     """Deploy `five` once the coordinator has made its tables."""
-    settings = Settings(database_url=url, broker_url="", contracts=str(HERE / "contracts"))
+    settings = Settings(database_url=url, broker_url="", contracts=str(CONTRACTS))
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for service in services:
@@ -202,7 +203,7 @@ def _deploy(url: str, store: Engine, services: list[Service]) -> None:
             if connection.execute(text("SELECT to_regclass('instances')")).scalar_one() is not None:
                 break
         time.sleep(0.1)
-    parse = parser(str(HERE / "contracts"))
+    parse = parser(str(CONTRACTS))
     create_coordinator(settings, MemoryBroker(), store, parse).service.deploy((HERE / "five.bpmn").read_bytes(), "five")
 
 

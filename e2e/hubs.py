@@ -173,7 +173,8 @@ class EmbeddedHub:
 
 
 class ServicesHub:
-    """Every service as a process of its own, on RabbitMQ and PostgreSQL. `databases` has a URL per service."""
+    """Every service as a process of its own, on RabbitMQ and PostgreSQL. `databases` has a URL per service; `environ`
+    is for all of them."""
 
     SERVICES: Mapping[str, str] = {
         "coordinator": "saga_coordinator",
@@ -185,7 +186,13 @@ class ServicesHub:
     }
 
     def __init__(
-        self, folder: Path, systems: Path, amqp_url: str, databases: Mapping[str, str], coordinators: int = 1
+        self,
+        folder: Path,
+        systems: Path,
+        amqp_url: str,
+        databases: Mapping[str, str],
+        coordinators: int = 1,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.key = ""
         self._folder = folder
@@ -194,6 +201,7 @@ class ServicesHub:
         self.url = f"http://127.0.0.1:{ports['gateway']}"
         self._common = {
             **CREDENTIALS,
+            **(environ or {}),
             "BROKER_URL": amqp_url,
             "SYSTEMS_FILE": str(systems),
             "INTERNAL_TOKEN": secrets.token_urlsafe(24),

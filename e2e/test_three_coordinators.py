@@ -1,6 +1,6 @@
 """Coordinators are competing consumers: any of them may take any input, and any may die."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from e2e.hubs import until
-from e2e.noop.hub import NoopHub
+from e2e.noop.effects import check_effects
+from e2e.noop.hub import FAN_OUT, NoopHub
 
 SAGAS = 300
 KILLS = 3
-BRANCHES = ("Left", "LeftAgain", "Middle", "Right")
-FAN_OUT = Path(__file__).parent / "noop" / "fan-out.bpmn"
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_three_coordinators_finish_all_sagas_while_one_of_them_is_killed_again_a
     # when a coordinator dies in the middle of them, several times
     for first in range(0, SAGAS, SAGAS // KILLS):
         noop_hub.start_sagas("fan-out", dict(list(orders.items())[first : first + SAGAS // KILLS]))
-        until(partial(ends_after, noop_hub, first), 60, "nothing ends")
+        until(partial(noop_hub.ended_more_than, first), 60, "nothing ends")
         assert noop_hub.ended() < first + SAGAS // KILLS, "it was too quick to be killed in the middle"
         victim.check()
         victim.kill()
@@ -50,23 +49,5 @@ def test_three_coordinators_finish_all_sagas_while_one_of_them_is_killed_again_a
     }
     assert set(noop_hub.ends().values()) == {1}
     assert len(noop_hub.ends()) == SAGAS
-    check_effects(noop_hub, {key: order["order"]["refused"] for key, order in orders.items()})
+    check_effects(noop_hub.effects(), {key: order["order"]["refused"] for key, order in orders.items()})
     assert noop_hub.dead_letters() == 0
-
-
-def ends_after(hub: NoopHub, count: int) -> bool:
-    """Whether more than these have ended."""
-    return hub.ended() > count
-
-
-def check_effects(hub: NoopHub, refused: dict[str, bool]) -> None:
-    """Every step took effect once, and was undone once, newest first, where its saga was refused."""
-    done: dict[str, list[str]] = defaultdict(list)
-    undone: dict[str, list[str]] = defaultdict(list)
-    for entry in hub.effects():
-        (done if entry["operation"] == "noop.do" else undone)[entry["key"]].append(entry["step"])
-    for key, fails in refused.items():
-        expected = [*BRANCHES] if fails else [*BRANCHES, "Last"]
-        assert sorted(done[key]) == sorted(expected), key
-        assert sorted(undone[key]) == (sorted(BRANCHES) if fails else []), key
-        assert not fails or undone[key].index("LeftAgain") < undone[key].index("Left"), key

@@ -10,15 +10,16 @@ import msgspec
 import requests
 from sqlalchemy import text
 
-from e2e.hubs import ROOT, Process, free_port, until
-from e2e.noop.counting import read
+from e2e.hubs import Process, free_port, until
+from e2e.noop.connector import read
 from saga_coordinator.service import start
 from saga_coordinator.wire import input_event
 from service_kit import broker as brokers
 from service_kit.database import open_engine
 from service_kit.http.identity import internal_headers
 
-CONTRACTS = ROOT / "bench" / "contracts"
+FAN_OUT = Path(__file__).parent / "fan-out.bpmn"
+CONTRACTS = Path(__file__).parent / "contracts"
 LANES = 8
 FINAL = ("completed", "compensated", "cancelled", "failed")
 
@@ -49,7 +50,7 @@ class NoopHub:
             "OPENAPI_DIR": str(CONTRACTS),
             "BIND": f"127.0.0.1:{free_port()}",
         }
-        self.connector = Process("connector-noop", ["e2e.noop.counting"], connector, folder / "connector.log")
+        self.connector = Process("connector-noop", ["e2e.noop.connector"], connector, folder / "connector.log")
         self._broker = brokers.connect(amqp_url, name="test")
         self._store = open_engine(databases["coordinator"])
 
@@ -107,6 +108,10 @@ class NoopHub:
     def ended(self) -> int:
         """How many instances have a final status."""
         return sum(status in FINAL for status in self.statuses().values())
+
+    def ended_more_than(self, count: int) -> bool:
+        """Whether so many have ended, and more."""
+        return self.ended() > count
 
     def ends(self) -> Counter[str]:
         """How often the journal says of an instance that it ended, by instance."""

@@ -61,6 +61,11 @@ def servers_of(home: Home) -> Iterator[tuple[int, str]]:
             yield int(entry.name), command
 
 
+def command_line(pid: int) -> bytes:
+    """Its arguments, each ended by a NUL; empty if it has ended."""
+    return _read(Path("/proc") / str(pid) / "cmdline")
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

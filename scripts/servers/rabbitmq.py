@@ -1,4 +1,4 @@
-"""Start a RabbitMQ node of our own."""
+"""Start RabbitMQ nodes of our own."""
 
 import base64
 import hashlib
@@ -6,6 +6,8 @@ import json
 import secrets
 import shutil
 import socket
+import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.servers import processes
@@ -17,32 +19,79 @@ SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the wrapper in sbin ch
 VHOST = "throughline"
 
 
+@dataclass(frozen=True)
+class Node:
+    """A node to be. `names` is the port of its epmd; `more` are lines of rabbitmq.conf beyond our own. Nodes of one
+    cluster have the same `names`, `password` and `cookie`."""
+
+    folder: Path
+    names: int
+    password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
+    cookie: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
+    port: int = field(default_factory=free_port)
+    api: int = field(default_factory=free_port)
+    more: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called in a cluster."""
+        return f"throughline{self.port}@localhost"
+
+    @property
+    def amqp_url(self) -> str:
+        """Where it speaks AMQP."""
+        return f"amqp://{LOGIN}:{self.password}@127.0.0.1:{self.port}/{VHOST}"
+
+    @property
+    def api_url(self) -> str:
+        """Its management API, which makes virtual hosts."""
+        return f"http://{LOGIN}:{self.password}@127.0.0.1:{self.api}/api"
+
+
 def start(home: Home) -> dict[str, str]:
-    """Start an empty node; returns the environment that names it and its management API, which makes virtual hosts."""
+    """Start an empty node; returns the environment that names it and its management API."""
+    node = Node(home.folder("rabbitmq", USER), free_port())
+    start_epmd(node)
+    await_ready(node, launch(node))
+    return {"AMQP_URL": node.amqp_url, "AMQP_API_URL": node.api_url}
+
+
+def start_epmd(node: Node) -> subprocess.Popen[bytes]:
+    """An epmd of our own, found again by its argv[0]; the node would start one that carries no mark."""
     epmd = shutil.which("epmd")
-    if epmd is None or not SERVER.exists():
+    if epmd is None:
         raise ServersError("RabbitMQ is not installed.")
-    folder = home.folder("rabbitmq", USER)
-    log, port, names, api, password = folder / "log", free_port(), free_port(), free_port(), secrets.token_hex(12)
-    _configure(folder, port, api, password)
-    environ = _environ(folder, port, names)
-    # an epmd of our own, found again by its argv[0]; the node would start one that carries no mark
-    mark = f"{folder}/epmd"
-    with log.open("wb") as output:
-        processes.spawn([mark, "-port", str(names), "-address", "127.0.0.1"], USER, environ, output, epmd)
-        process = processes.spawn([str(SERVER), "-throughline", f"{folder}/"], USER, environ, output)
-    processes.await_ready("RabbitMQ", process, lambda: _speaks_amqp(port), log)
-    login = f"{LOGIN}:{password}@127.0.0.1"
-    return {"AMQP_URL": f"amqp://{login}:{port}/{VHOST}", "AMQP_API_URL": f"http://{login}:{api}/api"}
+    command = [f"{node.folder}/epmd", "-port", str(node.names), "-address", "127.0.0.1"]
+    with _log(node).open("ab") as output:
+        return processes.spawn(command, USER, _environ(node), output, epmd)
 
 
-def _environ(folder: Path, port: int, names: int) -> dict[str, str]:
+def launch(node: Node) -> subprocess.Popen[bytes]:
+    """Start the server of a node, for the first time or again."""
+    if not SERVER.exists():
+        raise ServersError("RabbitMQ is not installed.")
+    _configure(node)
+    with _log(node).open("ab") as output:
+        return processes.spawn([str(SERVER), "-throughline", f"{node.folder}/"], USER, _environ(node), output)
+
+
+def await_ready(node: Node, process: subprocess.Popen[bytes]) -> None:
+    """Wait until it takes connections. Raises `ServersError`."""
+    processes.await_ready("RabbitMQ", process, lambda: _speaks_amqp(node.port), _log(node))
+
+
+def _log(node: Node) -> Path:
+    return node.folder / "log"
+
+
+def _environ(node: Node) -> dict[str, str]:
+    folder = node.folder
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         "HOME": str(folder),
-        "ERL_EPMD_PORT": str(names),
-        "RABBITMQ_NODENAME": f"throughline{port}@localhost",
+        "ERL_EPMD_PORT": str(node.names),
+        "RABBITMQ_NODENAME": node.name,
         "RABBITMQ_DIST_PORT": str(free_port()),
         "RABBITMQ_MNESIA_BASE": str(folder / "data"),
         "RABBITMQ_LOG_BASE": str(folder / "logs"),
@@ -50,24 +99,28 @@ def _environ(folder: Path, port: int, names: int) -> dict[str, str]:
         "RABBITMQ_CONF_ENV_FILE": str(folder / "empty"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            f"-kernel inet_dist_use_interface {{127,0,0,1}} -setcookie {node.cookie}"
+        ),
     }
 
 
-def _configure(folder: Path, port: int, api: int, password: str) -> None:
+def _configure(node: Node) -> None:
+    folder = node.folder
     lines = [
-        f"listeners.tcp.local = 127.0.0.1:{port}",
+        f"listeners.tcp.local = 127.0.0.1:{node.port}",
         f"load_definitions = {folder / 'definitions.json'}",
         "management.tcp.ip = 127.0.0.1",
-        f"management.tcp.port = {api}",
+        f"management.tcp.port = {node.api}",
         "management_agent.disable_metrics_collector = true",
         "disk_free_limit.absolute = 50MB",
         "vm_memory_high_watermark.absolute = 1GB",
         "log.file.level = info",
+        *node.more,
     ]
     files = {
         "rabbitmq.conf": "\n".join(lines) + "\n",
-        "definitions.json": json.dumps(_definitions(password)),
+        "definitions.json": json.dumps(_definitions(node.password)),
         "plugins": "[rabbitmq_management].\n",
         "empty": "",
     }

@@ -1,15 +1,12 @@
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from connector_crm.adapters.salesforce import Salesforce
-from service_kit.connector.call import Call
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
-
-MakeCall = Callable[..., Call]
+from service_kit.testing.calls import MakeCall
 
 
 def change(order: Any, status: str = "in-delivery", expected: str = "confirmed") -> dict[str, Any]:
@@ -19,7 +16,7 @@ def change(order: Any, status: str = "in-delivery", expected: str = "confirmed")
 def fault(sandbox: Any, kind: str, operation: str, order: Any, **more: Any) -> None:
     """Happens to calls that mention this order only: other tests share the sandbox."""
     body = {"system": "crm", "kind": kind, "operation": operation, "match": order["Id"], **more}
-    sandbox.admin("POST", "faults", body)
+    sandbox.call("POST", "faults", body)
 
 
 def test_an_order_is_read_with_its_lines(sandbox: Any, salesforce: Salesforce, call: MakeCall) -> None:
@@ -71,7 +68,7 @@ def test_a_reply_that_is_lost_is_made_good_by_repeating(sandbox: Any, salesforce
 def test_a_status_that_a_person_set_is_not_overwritten(sandbox: Any, salesforce: Salesforce, call: MakeCall) -> None:
     # given
     order = sandbox.confirm_order()
-    sandbox.admin("PATCH", f"crm/orders/{order['Id']}", {"status": "Cancelled"})
+    sandbox.call("PATCH", f"crm/orders/{order['Id']}", {"status": "Cancelled"})
 
     # when
     with pytest.raises(Refused) as refused:
@@ -87,7 +84,7 @@ def test_tokens_that_were_revoked_are_replaced(sandbox: Any, salesforce: Salesfo
     salesforce.read_order(call("read-order", {"id": order["Id"]}))
 
     # when
-    sandbox.admin("POST", "crm/revoke-tokens", {})
+    sandbox.call("POST", "crm/revoke-tokens", {})
 
     # then
     assert salesforce.update_order_status(call("update-order-status", change(order))).output["status"] == "in-delivery"
@@ -144,7 +141,7 @@ def test_each_confirmed_order_is_an_event_once_also_when_the_crm_shows_it_twice(
     # given
     watermark = salesforce.events(None).watermark
     order = sandbox.confirm_order()
-    sandbox.admin("POST", "faults", {"system": "crm", "kind": "duplicate-event", "match": order["Id"], "times": 3})
+    sandbox.call("POST", "faults", {"system": "crm", "kind": "duplicate-event", "match": order["Id"], "times": 3})
 
     # when
     subjects = []

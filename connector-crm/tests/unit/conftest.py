@@ -1,17 +1,16 @@
 """A Salesforce org that is nobody's, and calls of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 import responses
 
 from connector_crm.adapters.salesforce import Salesforce
-from service_kit.connector.call import Call
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.systems import System
+from service_kit.testing.calls import MakeCall, calls_of
 
 ORG = System(
     name="crm",
@@ -35,15 +34,5 @@ def network() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def call() -> Callable[..., Call]:
-    def make(operation: str, value: Any, timeout: float = 5.0) -> Call:
-        return Call(
-            operation=f"crm.{operation}",
-            input=value,
-            hub_key="7F3K2A9QXM1B",
-            system=ORG,
-            timeout=timeout,
-            command="command-1",
-        )
-
-    return make
+def call() -> MakeCall:
+    return calls_of(ORG, hub_key="7F3K2A9QXM1B")

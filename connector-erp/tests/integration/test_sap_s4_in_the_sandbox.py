@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,8 +7,7 @@ from connector_erp.adapters.sap_s4 import SapS4
 from service_kit.connector.call import Call
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
 from service_kit.messages import ProbeVerdict
-
-MakeCall = Callable[..., Call]
+from service_kit.testing.calls import MakeCall
 
 
 def order(*products: str, customer: str = "10100001") -> dict[str, Any]:
@@ -22,7 +20,7 @@ def order(*products: str, customer: str = "10100001") -> dict[str, Any]:
 def fault(sandbox: Any, kind: str, operation: str, call: Call, **more: Any) -> None:
     """Happens to calls that mention this test's hub key only: other tests share the sandbox."""
     body = {"system": "erp", "kind": kind, "operation": operation, "match": call.hub_key, **more}
-    sandbox.admin("POST", "faults", body)
+    sandbox.call("POST", "faults", body)
 
 
 def test_an_order_is_created_read_and_cancelled(sandbox: Any, sap: SapS4, call: MakeCall) -> None:
@@ -104,7 +102,7 @@ def test_sessions_that_the_erp_ended_are_opened_again_by_all_threads(sandbox: An
     sap.create_sales_order(call("create-sales-order", order("TG11")))
 
     # when
-    sandbox.admin("POST", "erp/revoke-sessions", {})
+    sandbox.call("POST", "erp/revoke-sessions", {})
     with ThreadPoolExecutor(8) as threads:
         calls = [call("create-sales-order", order("TG11")) for _ in range(8)]
         created = list(threads.map(sap.create_sales_order, calls))
@@ -154,12 +152,12 @@ def test_faults_are_told_apart_by_what_they_prove(
 def test_an_erp_that_is_down_has_certainly_done_nothing(sandbox: Any, sap: SapS4, call: MakeCall) -> None:
     # given
     create = call("create-sales-order", order("TG11"))
-    down = sandbox.admin("POST", "faults", {"system": "erp", "kind": "down"})
+    down = sandbox.call("POST", "faults", {"system": "erp", "kind": "down"})
 
     # when
     with pytest.raises(NotApplied):
         sap.create_sales_order(create)
-    sandbox.admin("DELETE", f"faults/{down['id']}")
+    sandbox.call("DELETE", f"faults/{down['id']}")
 
     # then the same adapter works again
     assert sap.create_sales_order(create).output["status"] == "open"
@@ -178,7 +176,7 @@ def test_an_answer_that_takes_too_long_is_uncertain(sandbox: Any, sap: SapS4, ca
 def test_an_order_that_is_being_delivered_is_not_cancelled(sandbox: Any, sap: SapS4, call: MakeCall) -> None:
     # given
     number = sap.create_sales_order(call("create-sales-order", order("TG11"))).references["salesOrder"]
-    sandbox.admin("PUT", f"erp/sales-orders/{number}/delivery-status", {"status": "B"})
+    sandbox.call("PUT", f"erp/sales-orders/{number}/delivery-status", {"status": "B"})
 
     # when
     with pytest.raises(Refused) as refused:

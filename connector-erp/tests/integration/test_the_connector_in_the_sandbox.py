@@ -104,7 +104,7 @@ def test_a_command_that_is_sent_twice_makes_one_order(sandbox: Any, ask: Ask, hu
 def test_a_lost_reply_is_unknown_and_the_probe_finds_exactly_one_order(sandbox: Any, ask: Ask, hub_key: str) -> None:
     # given
     drop = {"system": "erp", "kind": "drop-after", "operation": "erp.create-sales-order", "match": hub_key}
-    sandbox.admin("POST", "faults", drop)
+    sandbox.call("POST", "faults", drop)
     command = new_id()
 
     # when
@@ -121,7 +121,7 @@ def test_a_lost_reply_is_unknown_and_the_probe_finds_exactly_one_order(sandbox: 
 def test_a_lost_request_is_pending_until_it_has_settled_and_then_absent(sandbox: Any, ask: Ask, hub_key: str) -> None:
     # given
     drop = {"system": "erp", "kind": "drop-before", "operation": "erp.create-sales-order", "match": hub_key}
-    sandbox.admin("POST", "faults", drop)
+    sandbox.call("POST", "faults", drop)
     command = new_id()
     outcome = ask("create-sales-order", hub_key, id=command, input=ORDER)
 
@@ -140,11 +140,11 @@ def test_a_lost_request_is_pending_until_it_has_settled_and_then_absent(sandbox:
 
 def test_an_erp_that_is_down_is_unavailable(sandbox: Any, ask: Ask, hub_key: str) -> None:
     # given
-    down = sandbox.admin("POST", "faults", {"system": "erp", "kind": "down"})
+    down = sandbox.call("POST", "faults", {"system": "erp", "kind": "down"})
 
     # when
     outcome = ask("create-sales-order", hub_key, input=ORDER)
-    sandbox.admin("DELETE", f"faults/{down['id']}")
+    sandbox.call("DELETE", f"faults/{down['id']}")
 
     # then
     assert isinstance(outcome, Unavailable)

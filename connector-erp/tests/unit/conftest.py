@@ -1,17 +1,16 @@
 """An SAP system that is nobody's, and calls of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 import responses
 
 from connector_erp.adapters.sap_s4 import SapS4
-from service_kit.connector.call import Call
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.systems import System
+from service_kit.testing.calls import MakeCall, calls_of
 
 SAP = System(
     name="erp",
@@ -29,8 +28,6 @@ SAP = System(
     credentials={"user": "HUB", "password": "secret"},
 )
 
-MakeCall = Callable[..., Call]
-
 
 @pytest.fixture
 def sap() -> SapS4:
@@ -45,15 +42,4 @@ def network() -> Iterator[responses.RequestsMock]:
 
 @pytest.fixture
 def call() -> MakeCall:
-    def make(operation: str, value: Any, timeout: float = 5.0) -> Call:
-        return Call(
-            operation=f"erp.{operation}",
-            input=value,
-            hub_key="7F3K2A9QXM1B",
-            system=SAP,
-            timeout=timeout,
-            command="command-1",
-            business_key="00000101",
-        )
-
-    return make
+    return calls_of(SAP, hub_key="7F3K2A9QXM1B", business_key="00000101")

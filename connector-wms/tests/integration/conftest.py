@@ -1,34 +1,24 @@
 """The sandbox's WMS, and calls of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from connector_wms.adapters.staging_tables import StagingTables
-from service_kit.connector.call import Call
+from sandbox.testing import SandboxProcess
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.systems import System
-from service_kit.ids import new_id
-from service_kit.testing.process import running
+from service_kit.testing.calls import MakeCall, calls_of
 
 
-class Sandbox:
-    """The addresses of a running sandbox, and the hands of its admin API."""
-
-    def __init__(self, addresses: dict[str, Any]) -> None:
-        self.addresses = addresses
-
-    def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        response = requests.request(method, f"{self.addresses['admin_url']}/_sandbox/{path}", json=body, timeout=10)
-        response.raise_for_status()
-        return response.json()
+class Sandbox(SandboxProcess):
+    """A running sandbox, and what is in its WMS."""
 
     def documents(self, kind: str, hub_key: str) -> list[dict[str, Any]]:
-        return [document for document in self.admin("GET", "books")["wms"][kind] if document["hub_key"] == hub_key]
+        return [document for document in self.books()["wms"][kind] if document["hub_key"] == hub_key]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -36,14 +26,13 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     environ = {}
     if request.param == "postgresql":
         environ["SANDBOX_WMS_URL"] = request.getfixturevalue("module_database")
-    folder = str(tmp_path_factory.mktemp("sandbox"))
-    with running("sandbox", "--port", "0", "--data", folder, environ=environ) as addresses:
-        yield Sandbox(addresses)
+    with Sandbox(tmp_path_factory.mktemp("sandbox"), environ=environ) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def system(sandbox: Sandbox) -> System:
-    return System(name="wms", connector="wms", adapter="staging-tables", address=sandbox.addresses["wms_url"])
+    return System(name="wms", connector="wms", adapter="staging-tables", address=sandbox.wms_url)
 
 
 @pytest.fixture
@@ -54,16 +43,5 @@ def wms(system: System) -> Iterator[StagingTables]:
 
 
 @pytest.fixture
-def call(system: System) -> Callable[..., Call]:
-    def make(operation: str, value: Any, timeout: float = 10.0) -> Call:
-        return Call(
-            operation=f"wms.{operation}",
-            input=value,
-            hub_key=new_id()[:12].upper(),
-            system=system,
-            timeout=timeout,
-            command=new_id(),
-            business_key=f"SO-{new_id()[:8]}",
-        )
-
-    return make
+def call(system: System) -> MakeCall:
+    return calls_of(system)

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,9 +8,8 @@ from connector_wms.adapters.staging_tables import RESERVATION, StagingTables
 from service_kit.connector.call import Call
 from service_kit.connector.outcomes import NotApplied, Refused
 from service_kit.messages import ProbeVerdict
+from service_kit.testing.calls import MakeCall
 from service_kit.testing.waiting import until
-
-MakeCall = Callable[..., Call]
 
 
 def reservation(*products: str, quantity: float = 2) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def reservation(*products: str, quantity: float = 2) -> dict[str, Any]:
 
 def fault(sandbox: Any, kind: str, call: Call, **more: Any) -> None:
     """Happens to messages that mention this call's hub key only: other tests share the sandbox."""
-    sandbox.admin("POST", "faults", {"system": "wms", "kind": kind, "match": call.hub_key, **more})
+    sandbox.call("POST", "faults", {"system": "wms", "kind": kind, "match": call.hub_key, **more})
 
 
 def test_stock_is_reserved_delivered_and_given_back_in_reverse_order(
@@ -71,7 +69,7 @@ def test_too_little_stock_is_refused_and_the_step_may_be_tried_again_later(
 ) -> None:
     # given
     material = f"NEW-{call('x', None).hub_key}"
-    sandbox.admin("POST", "seed", {"materials": [{"number": material, "stock": 1}]})
+    sandbox.call("POST", "seed", {"materials": [{"number": material, "stock": 1}]})
     reserve = call("reserve-stock", reservation(material))
 
     # when
@@ -83,7 +81,7 @@ def test_too_little_stock_is_refused_and_the_step_may_be_tried_again_later(
     assert wms.probe_reserve_stock(reserve).verdict is ProbeVerdict.ABSENT
 
     # when goods have come in, the same step succeeds
-    sandbox.admin("PUT", f"wms/stock/{material}", {"on_hand": 5})
+    sandbox.call("PUT", f"wms/stock/{material}", {"on_hand": 5})
     assert wms.reserve_stock(reserve).output["status"] == "reserved"
 
 
@@ -157,7 +155,7 @@ def test_a_delivery_whose_goods_have_left_is_not_cancelled(sandbox: Any, wms: St
     number = wms.reserve_stock(reserve).output["number"]
     deliver = call("create-outbound-delivery", {**reserve.input, "reservation": number})
     delivery = wms.create_outbound_delivery(deliver).output["number"]
-    sandbox.admin("POST", f"wms/deliveries/{delivery}/goods-issue", {})
+    sandbox.call("POST", f"wms/deliveries/{delivery}/goods-issue", {})
 
     # when
     with pytest.raises(Refused) as refused:

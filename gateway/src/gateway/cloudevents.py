@@ -13,13 +13,16 @@ from service_kit.http.validation import refuse_unstorable
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 REQUIRED = ("id", "source", "type", "specversion")
-OPTIONAL = ("subject", "time", "dataschema")
+OPTIONAL = ("subject", "time", "dataschema", "traceparent", "tracestate")
 
 
-def read_events(media_type: str, headers: Mapping[str, str], body: Any) -> list[dict[str, Any]]:
+def read_events(
+    media_type: str, headers: Mapping[str, str], body: Any, position: str | None = None
+) -> list[dict[str, Any]]:
     """The events of a request, whose body has been validated. Raises `BadRequest` naming the attribute.
 
-    Attributes that this hub does not carry (extensions) are left out; the trace context stays.
+    Attributes that this hub does not carry (extensions) are left out. The trace context stays; an event that has none
+    goes on with `position`, the traceparent of the request that brought it.
     """
     if media_type == STRUCTURED:
         events = [body]
@@ -27,8 +30,9 @@ def read_events(media_type: str, headers: Mapping[str, str], body: Any) -> list[
         events = list(body)
     else:
         events = [_binary(headers, body)]
-    kept = [*REQUIRED, *OPTIONAL, "ttl", "data", "traceparent", "tracestate"]
-    return [{name: event[name] for name in kept if name in event} for event in events]
+    kept = [*REQUIRED, *OPTIONAL, "ttl", "data"]
+    traced = {"traceparent": position} if position else {}
+    return [traced | {name: event[name] for name in kept if name in event} for event in events]
 
 
 def _binary(headers: Mapping[str, str], body: Any) -> dict[str, Any]:

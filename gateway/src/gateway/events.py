@@ -9,6 +9,7 @@ from gateway.downstream import Downstream
 from service_kit.http import answer, current_caller, header
 from service_kit.http.answers import content_type, headers
 from service_kit.ids import derived_id, new_id
+from service_kit.tracing import traceparent
 
 MESSAGES = "throughline/gateway/messages"
 SIGNALS = "throughline/gateway/signals"
@@ -22,7 +23,7 @@ class Events:
 
     async def publish_events(self, body: Any) -> Response:
         """CloudEvents, in any of the three modes."""
-        events = read_events(content_type(), headers(), body)
+        events = read_events(content_type(), headers(), body, traceparent())
         await self._coordinator.ask("POST", "/events", json={"events": events})
         return answer({"accepted": len(events)}, 202)
 
@@ -38,6 +39,8 @@ class Events:
             "subject": body["key"],
             "data": body.get("payload"),
         }
+        if position := traceparent():
+            event["traceparent"] = position
         if "ttl" in body:
             event["ttl"] = body["ttl"]
         await self._coordinator.ask("POST", "/events", json={"events": [event], "routing": "message"})

@@ -40,3 +40,13 @@ def test_the_trace_context_of_an_event_stays_with_it() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
     assert read_events(STRUCTURED, {}, {**EVENT, "traceparent": parent})[0]["traceparent"] == parent
+    assert read_events("application/json", {**HEADERS, "ce-traceparent": parent}, {})[0]["traceparent"] == parent
+
+
+def test_an_event_without_a_trace_goes_on_with_that_of_the_request_that_brought_it() -> None:
+    own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    requests = "00-11111111111111111111111111111111-2222222222222222-01"
+
+    with_own, without = read_events(BATCH, {}, [{**EVENT, "traceparent": own}, EVENT], requests)
+
+    assert (with_own["traceparent"], without["traceparent"]) == (own, requests)

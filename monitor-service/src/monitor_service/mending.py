@@ -4,7 +4,6 @@ A gap is noticed when an entry comes whose predecessor has not, or when the coor
 index. Either way it is a row in `gaps`, which any monitor may deal with: what it fetches twice, it has once.
 """
 
-import threading
 import time
 
 import structlog
@@ -16,8 +15,8 @@ from monitor_service.coordinator import Coordinator
 from monitor_service.errors import CoordinatorAway, InstanceNotFound
 from monitor_service.index import Index
 from monitor_service.settings import Settings
-from monitor_service.waiting import Stopped, is_away, patiently
-from service_kit.database import reading, writing
+from service_kit.database import is_unstorable, reading, writing
+from service_kit.patience import Patience, Stopped
 
 MOST_GAPS = 500
 MOST_FAILURES = 3
@@ -30,26 +29,26 @@ class Mender:
     """Closes gaps. For one thread."""
 
     def __init__(
-        self, index: Index, engine: Engine, coordinator: Coordinator, settings: Settings, stopping: threading.Event
+        self, index: Index, engine: Engine, coordinator: Coordinator, settings: Settings, patience: Patience
     ) -> None:
         self._index = index
         self._engine = engine
         self._coordinator = coordinator
         self._settings = settings
-        self._stopping = stopping
+        self._patience = patience
         self._noticed: dict[str, float] = {}
         self._compare_at = 0.0
 
     def run(self) -> None:
         """Until stopped."""
-        while not self._stopping.wait(self._settings.gap_interval):
+        while not self._patience.stopping.wait(self._settings.gap_interval):
             try:
-                patiently(self._round, self._stopping)
+                self._patience.with_store(self._round)
             except Stopped:
                 return
             except CoordinatorAway as error:
                 _log.warning("monitor.coordinator_away", error=str(error))
-                self._stopping.wait(self._settings.gap_grace)
+                self._patience.stopping.wait(self._settings.gap_grace)
 
     def _round(self) -> None:
         self.mend(self._settings.gap_grace)
@@ -109,7 +108,7 @@ class Mender:
                 if failed == MOST_FAILURES:
                     raise
             except DBAPIError as error:
-                if is_away(error):
+                if not is_unstorable(error):
                     raise
                 _log.error("monitor.gap_unstorable", instance=instance, reason=str(error.orig))
 

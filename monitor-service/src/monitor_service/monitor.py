@@ -15,10 +15,10 @@ from monitor_service.diagrams import Diagrams
 from monitor_service.index import Index
 from monitor_service.mending import Mender
 from monitor_service.settings import Settings
-from monitor_service.waiting import Stopped, patiently
 from monitor_service.worker import JOURNAL, Worker
 from service_kit.broker import Broker, Queue
 from service_kit.database import migrate, reading
+from service_kit.patience import Patience, Stopped
 
 PACKAGE = "monitor_service"
 
@@ -42,11 +42,11 @@ class Monitor:
         self.store = store
         self.coordinator = Coordinator(settings.coordinator_url, settings.internal_token, coordinator_app)
         self.index = Index(store, settings.cached_instances)
-        self._stopping = threading.Event()
+        self._patience = Patience()
         self._prepared = threading.Event()
         self._thread: threading.Thread | None = None
-        self.worker = Worker(self.index, broker, settings, self._stopping)
-        self.mender = Mender(self.index, store, self.coordinator, settings, self._stopping)
+        self.worker = Worker(self.index, broker, settings, self._patience)
+        self.mender = Mender(self.index, store, self.coordinator, settings, self._patience)
         self.app = create_app(
             Api(store, broker, self.index, Diagrams(store, self.coordinator)),
             settings.internal_token,
@@ -61,8 +61,8 @@ class Monitor:
 
     def prepare(self) -> None:
         """Bring tables and queue up to date, waiting for store and broker. Raises `Stopped`."""
-        patiently(lambda: migrate(self.store, PACKAGE), self._stopping)
-        patiently(lambda: self.broker.declare([Queue(JOURNAL)]), self._stopping)
+        self._patience.with_store(lambda: migrate(self.store, PACKAGE))
+        self._patience.with_broker(lambda: self.broker.declare([Queue(JOURNAL)]))
         self._prepared.set()
 
     def start(self) -> None:
@@ -72,7 +72,7 @@ class Monitor:
 
     def stop(self, timeout: float = 30.0) -> None:
         """Finish what is being written and stop. What was not acknowledged comes again. Broker and store stay open."""
-        self._stopping.set()
+        self._patience.stop()
         if self._thread is not None:
             self._thread.join(timeout)
         self.coordinator.close()
@@ -102,12 +102,12 @@ class Monitor:
 
     def _guard(self, name: str, loop: Callable[[], None]) -> None:
         """A loop that breaks is started again: what it had not acknowledged comes again."""
-        while not self._stopping.is_set():
+        while not self._patience.stopping.is_set():
             try:
                 loop()
             except Exception:
                 _log.exception("monitor.loop_failed", loop=name)
-                self._stopping.wait(1.0)
+                self._patience.stopping.wait(1.0)
 
 
 def create_monitor(

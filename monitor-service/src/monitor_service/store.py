@@ -6,56 +6,58 @@ import msgspec
 from sqlalchemy import Connection, delete, select
 
 from monitor_service import models
-from monitor_service.bulk import Upsert
 from monitor_service.entries import Entry, facts_of
 from monitor_service.errors import Overtaken
 from monitor_service.models import comparisons, entries, gaps, instances
 from monitor_service.summary import Summary, clean
+from service_kit import bulk
 
-_entries = Upsert("entries", {"instance_id": str, "seq": int, "at": int, "facts": bytes})
-_instances = Upsert(
+_entries = bulk.insert("entries", {"instance_id": "text", "seq": "bigint", "at": "bigint", "facts": "bytea"})
+_instances = bulk.insert(
     "instances",
     {
-        "id": str,
-        "process": str,
-        "version": int,
-        "business_key": str,
-        "status": str,
-        "started_at": int,
-        "ended_at": int,
-        "error": str,
-        "incidents": int,
-        "seq": int,
-        "previous_seq": int,
+        "id": "text",
+        "process": "text",
+        "version": "bigint",
+        "business_key": "text",
+        "status": "text",
+        "started_at": "bigint",
+        "ended_at": "bigint",
+        "error": "text",
+        "incidents": "bigint",
+        "seq": "bigint",
+        "previous_seq": "bigint",
     },
     "(id) DO UPDATE SET process = excluded.process, version = excluded.version, business_key = excluded.business_key,"
     " status = excluded.status, started_at = excluded.started_at, ended_at = excluded.ended_at, error = excluded.error,"
     " incidents = excluded.incidents, seq = excluded.seq, previous_seq = excluded.previous_seq"
     " WHERE instances.seq = excluded.previous_seq",
 )
-_documents = Upsert("documents", {"instance_id": str, "system": str, "name": str, "number": str, "operation": str})
-_incidents = Upsert(
+_documents = bulk.insert(
+    "documents", {"instance_id": "text", "system": "text", "name": "text", "number": "text", "operation": "text"}
+)
+_incidents = bulk.insert(
     "incidents",
     {
-        "instance_id": str,
-        "step": int,
-        "seq": int,
-        "element": str,
-        "system": str,
-        "operation": str,
-        "code": str,
-        "message": str,
-        "raised_at": int,
-        "resolved_at": int,
+        "instance_id": "text",
+        "step": "bigint",
+        "seq": "bigint",
+        "element": "text",
+        "system": "text",
+        "operation": "text",
+        "code": "text",
+        "message": "text",
+        "raised_at": "bigint",
+        "resolved_at": "bigint",
     },
     "(instance_id, step, seq) DO UPDATE SET resolved_at = excluded.resolved_at",
 )
-_gaps = Upsert(
+_gaps = bulk.insert(
     "gaps",
-    {"instance_id": str, "wanted": int},
+    {"instance_id": "text", "wanted": "bigint"},
     "(instance_id) DO UPDATE SET wanted = excluded.wanted WHERE gaps.wanted < excluded.wanted",
 )
-_comparison = Upsert("comparisons", {"name": str, "at": int}, "(name) DO UPDATE SET at = excluded.at")
+_comparison = bulk.insert("comparisons", {"name": "text", "at": "bigint"}, "(name) DO UPDATE SET at = excluded.at")
 
 
 def add_entries(connection: Connection, rows: Iterable[Entry]) -> None:
@@ -173,7 +175,7 @@ def set_compared_at(connection: Connection, at: int) -> None:
 
 # -- diagrams
 
-_diagram = Upsert("diagrams", {"process": str, "version": int, "elements": bytes})
+_diagram = bulk.insert("diagrams", {"process": "text", "version": "bigint", "elements": "bytea"})
 
 
 def find_diagram(connection: Connection, process: str, version: int) -> bytes | None:

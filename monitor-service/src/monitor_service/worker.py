@@ -1,6 +1,5 @@
 """The consumer loop: takes journal entries, has them indexed, acknowledges them."""
 
-import threading
 import time
 from collections.abc import Sequence
 
@@ -10,8 +9,8 @@ from monitor_service.entries import Entry, entry_of
 from monitor_service.errors import Unreadable
 from monitor_service.index import Index
 from monitor_service.settings import Settings
-from monitor_service.waiting import Stopped, is_away, patiently
 from service_kit.broker import Broker, Consumer, Delivery, Source
+from service_kit.patience import Patience, Stopped
 
 JOURNAL = "journal"
 TAKE_S = 0.5
@@ -22,21 +21,21 @@ _log = structlog.get_logger(__name__)
 class Worker:
     """Follows the journal. For one thread."""
 
-    def __init__(self, index: Index, broker: Broker, settings: Settings, stopping: threading.Event) -> None:
+    def __init__(self, index: Index, broker: Broker, settings: Settings, patience: Patience) -> None:
         self._index = index
         self._broker = broker
         self._settings = settings
-        self._stopping = stopping
+        self._patience = patience
 
     def run(self) -> None:
         """Until stopped. What was taken and not acknowledged then comes again, to this monitor or another."""
         source = Source(JOURNAL, prefetch=self._settings.prefetch)
         try:
-            consumer = patiently(lambda: self._broker.consume([source]), self._stopping)
+            consumer = self._patience.with_broker(lambda: self._broker.consume([source]))
         except Stopped:
             return
         try:
-            while not self._stopping.is_set():
+            while not self._patience.stopping.is_set():
                 self._round(consumer)
         except Stopped:
             _log.info("monitor.stopped_while_waiting")
@@ -48,11 +47,11 @@ class Worker:
         began = time.monotonic()
         taken = self.step(consumer, TAKE_S)
         if 0 < taken < self._settings.batch:
-            self._stopping.wait(max(0.0, self._settings.pace - (time.monotonic() - began)))
+            self._patience.stopping.wait(max(0.0, self._settings.pace - (time.monotonic() - began)))
 
     def step(self, consumer: Consumer, timeout: float) -> int:
         """Index up to a batch of entries; how many were taken. Raises `Stopped`."""
-        deliveries = patiently(lambda: consumer.take(self._settings.batch, timeout), self._stopping)
+        deliveries = self._patience.with_broker(lambda: consumer.take(self._settings.batch, timeout))
         good: list[tuple[Delivery, Entry]] = []
         for delivery in deliveries:
             try:
@@ -68,12 +67,10 @@ class Worker:
             return
         entries = [entry for _, entry in taken]
         try:
-            patiently(lambda: self._index.absorb(entries), self._stopping)
+            self._patience.with_store(lambda: self._index.absorb(entries))
         except Stopped:
             raise
         except Exception as error:
-            if is_away(error):
-                raise
             _log.warning("monitor.batch_failed", entries=len(taken), error=repr(error))
             if len(taken) == 1:
                 self._bury(consumer, taken[0][0], f"it cannot be indexed: {error}")
@@ -83,8 +80,8 @@ class Worker:
             self._absorb(consumer, taken[middle:])
             return
         acked = [delivery for delivery, _ in taken]
-        patiently(lambda: consumer.ack(acked), self._stopping)
+        self._patience.with_broker(lambda: consumer.ack(acked))
 
     def _bury(self, consumer: Consumer, delivery: Delivery, reason: str) -> None:
         _log.error("monitor.unreadable", id=delivery.event.id, reason=reason)
-        patiently(lambda: consumer.dead_letter(delivery, reason), self._stopping)
+        self._patience.with_broker(lambda: consumer.dead_letter(delivery, reason))

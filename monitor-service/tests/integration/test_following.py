@@ -5,7 +5,6 @@ import string
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Event
 from typing import Any
 
 import msgspec
@@ -16,9 +15,9 @@ from monitor_service import models, search
 from monitor_service.entries import entry_of
 from monitor_service.errors import CoordinatorAway
 from monitor_service.search import Found
-from monitor_service.waiting import patiently
 from service_kit.database import is_sqlite, reading
 from service_kit.messages import JOURNAL_ENTRY, CloudEvent, JournalEntry
+from service_kit.patience import Patience
 from service_kit.testing.waiting import until
 
 Journal = Callable[..., list[JournalEntry]]
@@ -190,12 +189,14 @@ def test_monitors_that_write_the_same_instances_at_once_lose_nothing(hub: Any, j
     entries = [entry for number in range(20) for entry in journal("refused", f"i{number}")]
     monitors = [hub.monitor, hub.new_monitor(), hub.new_monitor()]
 
+    patience = Patience()
+
     def absorb(seed: int) -> None:
         mine = entries * 2
         random.Random(seed).shuffle(mine)
         for first in range(0, len(mine), 7):
             batch = [entry_of(_event(entry)) for entry in mine[first : first + 7]]
-            patiently(partial(monitors[seed].index.absorb, batch), Event())
+            patience.with_store(partial(monitors[seed].index.absorb, batch))
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(absorb, range(3)))

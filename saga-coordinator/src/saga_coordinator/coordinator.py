@@ -17,7 +17,6 @@ from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.errors import WrongSecretsKey
 from saga_coordinator.events import EventWorker
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_queues
-from saga_coordinator.patience import Patience, Stopped
 from saga_coordinator.registry import Parse, Registry
 from saga_coordinator.sealing import master_key
 from saga_coordinator.service import Service
@@ -32,6 +31,7 @@ from service_kit.broker import Broker, Queue
 from service_kit.catalogue import Catalogue
 from service_kit.database import migrate, reading
 from service_kit.http.contracts import contracts_folder
+from service_kit.patience import Patience, Stopped
 
 _log = structlog.get_logger(__name__)
 

@@ -27,6 +27,7 @@ from saga_coordinator.store import messages, signals
 from saga_coordinator.store.messages import Message
 from saga_coordinator.store.signals import Signal, Told
 from saga_coordinator.writing import match
+from service_kit import tracing
 from service_kit.broker import Delivery
 from service_kit.database import writing
 from service_kit.ids import derived_id
@@ -220,7 +221,9 @@ def _event(event: CloudEvent) -> Event:
     payload = msgspec.json.decode(event.data)
     ttl = None if event.ttl is None else event.ttl * 1000
     key = _check("subject", event.subject or "")
-    event_ = Event(message_id(event), _check("type", event.type), key, payload, ttl=ttl, traceparent=event.traceparent)
+    # CloudEvents distributed tracing extension; what cannot be read is as good as none (W3C trace context, 3.2.2)
+    traceparent = tracing.readable(event.traceparent)
+    event_ = Event(message_id(event), _check("type", event.type), key, payload, ttl=ttl, traceparent=traceparent)
     if event.tlrouting == Routing.MESSAGE:
         return msgspec.structs.replace(event_, triggers=(Trigger.MESSAGE,))
     if event.tlrouting == Routing.SIGNAL:

@@ -5,9 +5,9 @@ import structlog
 from saga_coordinator import wire
 from saga_coordinator.correlation import Correlator, Routed
 from saga_coordinator.lanes import EVENTS
-from saga_coordinator.patience import Patience, Stopped, Unstorable
 from saga_coordinator.settings import Settings
 from service_kit.broker import Broker, Consumer, Delivery, Source
+from service_kit.patience import Patience, Stopped, Unstorable
 
 _log = structlog.get_logger(__name__)
 

@@ -45,8 +45,8 @@ def _asks(state: InstanceState, step: Step, mark: int) -> Sequence[i.Input]:
 
 
 def _starts(connection: Connection, caller: InstanceState) -> Iterator[i.Start]:
+    here = wire.begun(caller)
     for row in journal.load_whole(connection, caller.id).rows:
-        here = wire.traceparent(caller, f"{row.instance}:{row.seq}")
         yield from (calls.start(fact, caller, here) for fact in wire.facts_of(row) if isinstance(fact, f.ChildCalled))
 
 

@@ -14,13 +14,13 @@ from saga_coordinator.clock import Clock
 from saga_coordinator.engine import InstanceState, open_calls, open_commands
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
-from saga_coordinator.patience import Patience
 from saga_coordinator.recalling import told_again
 from saga_coordinator.settings import Settings
 from saga_coordinator.store import instances, journal, messages, refusals, signals
 from saga_coordinator.vault import Vault
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing
 from service_kit.database import reading, writing
+from service_kit.patience import Patience
 
 _log = structlog.get_logger(__name__)
 PAGES_AT_ONCE = 10

@@ -16,7 +16,6 @@ from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import recurrence, times
 from saga_coordinator.engine.process import Process, TimerDefinition, Trigger
 from saga_coordinator.locking import grant
-from saga_coordinator.patience import Patience
 from saga_coordinator.registry import Registry, start_events
 from saga_coordinator.settings import Settings
 from saga_coordinator.store import locks, messages, queued, signals, timers
@@ -27,6 +26,7 @@ from service_kit.calendars import is_cron
 from service_kit.database import reading, writing
 from service_kit.errors import KitError
 from service_kit.ids import derived_id
+from service_kit.patience import Patience
 
 _log = structlog.get_logger(__name__)
 

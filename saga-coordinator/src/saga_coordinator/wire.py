@@ -15,6 +15,7 @@ from saga_coordinator.errors import Poison, SecretsUnreadable
 from saga_coordinator.lanes import EVENTS, JOURNAL, command_queue, lane_of
 from saga_coordinator.sealing import is_marked, masked
 from saga_coordinator.store.journal import SHAPE, Row
+from service_kit import tracing
 from service_kit.broker import Delivery, Outgoing
 from service_kit.messages import COMMAND, JOURNAL_ENTRY, REPLY, CloudEvent, Command, CommandKind, JournalEntry, Routing
 
@@ -168,21 +169,35 @@ def _command_event(
         source=SOURCE,
         type=COMMAND,
         subject=state.id,
-        traceparent=traceparent(state, fact.command),
+        traceparent=_trace_command(state, fact),
         data=msgspec.Raw(data),
     )
 
 
 def traceparent(state: InstanceState, span: str) -> str:
     """W3C trace context: every instance is one trace, whoever carries it on and however often it is restarted; the
-    trace of the request that started it, if it had one."""
-    started_in = (state.traceparent or "").split("-")
-    known = len(started_in) >= 4 and len(started_in[1]) == 32
-    trace_id = (
-        started_in[1] if known else hashlib.blake2b(state.id.encode(), digest_size=16, person=b"trace").hexdigest()
+    trace of the request or event that started it, if it had one."""
+    return tracing.derived(state.traceparent, state.id, span)
+
+
+def begun(state: InstanceState) -> str:
+    """Where its trace tells that it began: what it asks others to do goes on from there."""
+    return traceparent(state, state.id)
+
+
+def _trace_start(state: InstanceState) -> None:
+    tracing.mark(
+        begun(state), state.traceparent, f"start {state.process}", instance=state.id, business_key=state.business_key
     )
-    span_id = hashlib.blake2b(span.encode(), digest_size=8, person=b"span").hexdigest()
-    return f"00-{trace_id}-{span_id}-01"
+
+
+def _trace_command(state: InstanceState, fact: f.CommandIssued) -> str:
+    position = traceparent(state, fact.command)
+    name = f"{'send' if fact.kind == CommandKind.EXECUTE else 'probe'} {fact.operation}"
+    tracing.mark(
+        position, begun(state), name, instance=state.id, step=fact.step, command=fact.command, system=fact.system
+    )
+    return position
 
 
 def effects_of(
@@ -191,6 +206,8 @@ def effects_of(
     """The messages that a journal row asks for. `only_open`: `state` is newer than the row, so commands that it does
     not wait for any more are left out."""
     facts = list(facts)
+    if any(type(fact) is f.InstanceStarted for fact in facts):
+        _trace_start(state)
     issued = [fact for fact in facts if type(fact) is f.CommandIssued]
     if only_open:
         wanted = {command.command for command in open_commands(state)}
@@ -205,7 +222,7 @@ _REACHES_OTHERS = frozenset({f.ChildCalled, f.ChildTold, f.ParentTold, f.Message
 
 def _for_others(row: Row, facts: list[f.Fact], state: InstanceState, lanes: int) -> list[Outgoing]:
     """What goes to callers and children, to whoever waits for a message or signal, and back to the instance itself."""
-    here = traceparent(state, f"{row.instance}:{row.seq}")
+    here = begun(state)
     inputs = calls.sent(row.seq, facts, state, here)
     inputs += [
         timer_due(row.instance, fact.timer)

@@ -11,12 +11,12 @@ from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.failing import failed, forget
 from saga_coordinator.lanes import lane_sources
-from saga_coordinator.patience import Patience, Stopped, Unstorable
 from saga_coordinator.store import refusals
 from saga_coordinator.turn import Context, Done, Turn
 from service_kit.broker import Broker, Consumer, Delivery
 from service_kit.database import writing
 from service_kit.ids import derived_id
+from service_kit.patience import Patience, Stopped, Unstorable
 
 _log = structlog.get_logger(__name__)
 # An input that was delivered this often is tried alone; one that was alone this often and is still there killed us.

@@ -94,6 +94,7 @@ class Connector:
     def __init__(self, broker: Broker) -> None:
         self.answer: Answer = complete
         self.commands: list[Command] = []
+        self.traces: list[Any] = []
         self._broker = broker
         self._inbox: dict[str, Outcome | None] = {}
         self._consumer = broker.consume([Source("commands.erp")])
@@ -108,6 +109,7 @@ class Connector:
         for delivery in deliveries:
             command = msgspec.json.decode(delivery.event.data, type=Command)
             self.commands.append(command)
+            self.traces.append(delivery.event.traceparent)
             if command.id not in self._inbox:
                 self._inbox[command.id] = self.answer(command)
             outcome = self._inbox[command.id]
@@ -273,8 +275,9 @@ class Hub:
         self.service.submit(input_)
         return input_
 
-    def publish(self, type_: str, subject: str, data: Any, id_: str) -> None:
-        self.broker.publish([Outgoing(EVENTS, event(type_, "test", data, id_=id_, subject=subject))])
+    def publish(self, type_: str, subject: str, data: Any, id_: str, traceparent: str | None = None) -> None:
+        sent = event(type_, "test", data, id_=id_, subject=subject, traceparent=traceparent)
+        self.broker.publish([Outgoing(EVENTS, sent)])
 
     def send(self, outgoing: CloudEvent, instance: str) -> None:
         self.broker.publish([Outgoing(lane_of(instance, 2), outgoing)])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from saga_coordinator.engine import inputs as i
+from service_kit import tracing
 
 
 def waiting(hub: Any, order: str = "SO-1") -> str:
@@ -236,6 +237,20 @@ def test_an_event_starts_one_instance_however_often_it_is_delivered(hub: Any) ->
     (row,) = hub.service.search(process="started-by-event")
     assert row.business_key == "SO-1"
     assert len(hub.connector.done) == 1
+
+
+@pytest.mark.parametrize("given", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "rubbish", None])
+def test_an_instance_goes_on_with_the_trace_of_the_event_that_started_it(hub: Any, given: str | None) -> None:
+    # given
+    hub.deploy("started-by-event")
+
+    # when
+    hub.publish("order.confirmed", "SO-1", {"number": "SO-1", "total": 200}, "e1", given)
+    hub.drive(lambda: [row.status for row in hub.service.search(process="started-by-event")] == ["completed"])
+
+    # then
+    trace = given if given and given != "rubbish" else tracing.derived(None, hub.started()[0], "")
+    assert [position.split("-")[1] for position in hub.connector.traces] == [trace.split("-")[1]]
 
 
 def test_an_event_that_no_start_event_wants_starts_nothing(hub: Any) -> None:

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.patience import Stopped
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing
 from service_kit.messages import Command, Completed, Outcome
+from service_kit.patience import Stopped
 
 
 class Severed:

@@ -105,6 +105,12 @@ def test_a_journal_row_travels_with_its_bytes_unchanged() -> None:
     assert (bytes(entry.input), bytes(entry.facts)) == (row.input, row.facts)
 
 
+def test_a_trace_that_is_not_recorded_stays_unrecorded() -> None:
+    state = InstanceState(id="a", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+
+    assert wire.traceparent(state, "span").endswith("-00")
+
+
 def test_an_instance_goes_on_with_the_trace_of_the_request_that_started_it() -> None:
     state = InstanceState(id="a", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 

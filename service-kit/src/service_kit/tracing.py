@@ -5,6 +5,7 @@ Until `configure` was given somewhere to send spans, nothing is recorded and not
 """
 
 import atexit
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 Attribute = str | int | float | bool | None
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -24,6 +26,7 @@ _TRACES_PATH = "/v1/traces"
 
 _tracer: Tracer | None = None  # of the process, like the SDK's own
 _passing: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_exactly: ContextVar[SpanContext | None] = ContextVar("exactly", default=None)
 
 
 def configure(service_name: str, otlp_endpoint: str | None) -> Callable[[], None]:
@@ -51,7 +54,8 @@ def record(service_name: str, exporter: "SpanExporter") -> Callable[[], None]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service_name}), shutdown_on_exit=False)
+    resource = Resource.create({SERVICE_NAME: service_name})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=_ids())
     provider.add_span_processor(BatchSpanProcessor(exporter))
     global _tracer
     _tracer = provider.get_tracer("throughline")
@@ -102,6 +106,39 @@ def span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribu
         yield opened
 
 
+def readable(incoming: str | None) -> str | None:
+    """A traceparent from outside, None where it cannot be read (W3C trace context, 3.2.2)."""
+    return incoming if _remote(incoming) else None
+
+
+def derived(incoming: str | None, trace_seed: str, span_seed: str) -> str:
+    """A traceparent that whoever knows the seeds derives alike: in the trace of `incoming`, recorded or not as that
+    says; in one of `trace_seed`'s own where it is None or cannot be read."""
+    parent = _remote(incoming)
+    if parent is None:
+        trace_id, flags = _digest(trace_seed, 16, b"trace"), int(TraceFlags.SAMPLED)
+    else:
+        context = parent.get_span_context()
+        trace_id, flags = f"{context.trace_id:032x}", context.trace_flags
+    return f"00-{trace_id}-{_digest(span_seed, 8, b'span')}-{flags:02x}"
+
+
+def mark(
+    position: str, parent: str | None, name: str, *, kind: SpanKind = SpanKind.PRODUCER, **attributes: Attribute
+) -> None:
+    """Record a moment as the span that is exactly at `position` (see `derived`), so that what goes on from there hangs
+    together; below `parent`, which is in the same trace, or as the first of the trace. Again is the same span."""
+    here = _remote(position)
+    if _tracer is None or here is None:
+        return
+    context = trace.set_span_in_context(_remote(parent) or trace.INVALID_SPAN, Context())
+    token = _exactly.set(here.get_span_context())
+    try:
+        _tracer.start_span(name, context, kind, _present(attributes)).end()
+    finally:
+        _exactly.reset(token)
+
+
 def inject_http(headers: MutableMapping[str, str]) -> None:
     """Add the current position in the trace to the headers of an outgoing request."""
     if position := traceparent():
@@ -111,6 +148,27 @@ def inject_http(headers: MutableMapping[str, str]) -> None:
 def _turn_off() -> None:
     global _tracer
     _tracer = None
+
+
+def _ids() -> "IdGenerator":
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+    class Ids(RandomIdGenerator):
+        """Random ones, but for `mark`."""
+
+        def generate_trace_id(self) -> int:
+            here = _exactly.get()
+            return here.trace_id if here else super().generate_trace_id()
+
+        def generate_span_id(self) -> int:
+            here = _exactly.get()
+            return here.span_id if here else super().generate_span_id()
+
+    return Ids()
+
+
+def _digest(seed: str, size: int, person: bytes) -> str:
+    return hashlib.blake2b(seed.encode(), digest_size=size, person=person).hexdigest()
 
 
 def _remote(incoming: str | None) -> Span | None:

@@ -91,6 +91,55 @@ def test_an_exception_is_recorded_and_goes_on(recorded: Callable[[], dict[str, R
     assert event.name == "exception"
 
 
+def test_a_derived_position_is_the_same_for_everybody_and_in_the_trace_it_came_from() -> None:
+    mine, yours = (tracing.derived(INCOMING, "instance", "command") for _ in range(2))
+
+    assert mine == yours
+    assert mine.split("-")[1] == TRACE_ID
+    assert mine != INCOMING
+    assert tracing.derived(INCOMING[:-2] + "00", "instance", "command").endswith("-00")
+
+
+def test_without_a_trace_to_go_on_with_a_derived_position_begins_one_for_its_seed() -> None:
+    first, second, other = (
+        tracing.derived(incoming, trace, span)
+        for incoming, trace, span in [(None, "i1", "a"), ("rubbish", "i1", "b"), (None, "i2", "a")]
+    )
+
+    assert tracing.readable(first) == first
+    assert first.split("-")[1] == second.split("-")[1] != other.split("-")[1]
+
+
+def test_a_marked_moment_is_the_parent_of_whatever_goes_on_from_it(
+    recorded: Callable[[], dict[str, ReadableSpan]],
+) -> None:
+    begun = tracing.derived(None, "i1", "i1")
+    sent = tracing.derived(begun, "i1", "command")
+    tracing.mark(begun, None, "start")
+    tracing.mark(sent, begun, "send", instance="i1")
+    with tracing.span_from(sent, "take"):
+        pass
+
+    spans = recorded()
+    start, send, take = spans["start"], spans["send"], spans["take"]
+    assert start.parent is None
+    for child, parent in ((send, start), (take, send)):
+        assert child.parent
+        assert parent.context
+        assert child.parent.span_id == parent.context.span_id
+        assert child.parent.trace_id == parent.context.trace_id == int(begun.split("-")[1], 16)
+    assert send.attributes == {"instance": "i1"}
+
+
+def test_a_moment_of_a_trace_that_is_not_recorded_is_not_recorded_either(
+    recorded: Callable[[], dict[str, ReadableSpan]],
+) -> None:
+    unsampled = INCOMING[:-2] + "00"
+    tracing.mark(tracing.derived(unsampled, "i1", "command"), unsampled, "send")
+
+    assert recorded() == {}
+
+
 def test_configuring_without_an_endpoint_records_nothing() -> None:
     stop = tracing.configure("gateway", None)
 

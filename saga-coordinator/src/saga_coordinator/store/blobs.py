@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from saga_coordinator.blobs import referred
 from saga_coordinator.models import blobs
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 _insert = bulk.insert("blobs", {"digest": "text", "content": "bytea"})
 

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, func, select, tuple_
 
 from saga_coordinator.models import business_keys, instances, journal
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Instance(msgspec.Struct, frozen=True):

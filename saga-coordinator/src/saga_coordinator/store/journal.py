@@ -6,7 +6,8 @@ import msgspec
 from sqlalchemy import Connection, and_, func, literal, null, select, tuple_, union_all
 
 from saga_coordinator.models import journal, snapshots
-from saga_coordinator.store import blobs, bulk
+from saga_coordinator.store import blobs
+from service_kit import bulk
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from saga_coordinator.models import instance_keys
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 _COLUMNS = {"instance_id": "text", "key": "bytea", "master": "text"}
 _insert = bulk.insert("instance_keys", _COLUMNS)

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
 from saga_coordinator.models import messages, seen_events, subscriptions
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Subscription(msgspec.Struct, frozen=True, order=True):

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from saga_coordinator.models import business_keys, queued_starts
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Queued(msgspec.Struct, frozen=True, order=True):

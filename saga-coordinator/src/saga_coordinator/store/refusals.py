@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, delete, select
 
 from saga_coordinator.models import refusals, suspects
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Refusal(msgspec.Struct, frozen=True):

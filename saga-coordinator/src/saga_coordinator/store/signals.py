@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, Text, cast, delete, insert, literal, select, tuple_, update
 
 from saga_coordinator.models import signal_deliveries, signal_subscriptions, signals
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Signal(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 from sqlalchemy import insert as insert_into
 
 from saga_coordinator.models import schedules, timers
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Timer(msgspec.Struct, frozen=True, order=True):

@@ -121,10 +121,12 @@ class Broker(Protocol):
 def connect(url: str, *, name: str) -> Broker:
     """A broker for `url`; `name` is how this process calls itself there. Does not wait for the broker.
 
-    `amqp[s]://user:password@host:port/vhost[?prefix=P&expires=S&confirm=S]` (and what pika's URLParameters reads):
+    `amqp[s]://user:password@host:port[,host:port...]/vhost[?prefix=P&expires=S&confirm=S]` (and what pika's
+    URLParameters reads; several hosts are nodes of one cluster):
     `prefix` is put before every queue's name, `expires` lets unused queues vanish after so many seconds (for
-    tests), `confirm` is how many seconds `publish` waits for its confirms. `sqlite:///relative` or
-    `sqlite:////absolute`. Raises `BrokerError` for a URL that cannot be read.
+    tests), `confirm` is how many seconds `publish` waits for its confirms. With `amqps` the broker's certificate is
+    verified by the machine's authorities or those in `cafile=PEM`; `certfile=PEM&keyfile=PEM` are shown to it.
+    `sqlite:///relative` or `sqlite:////absolute`. Raises `BrokerError` for a URL that cannot be read.
     """
     scheme = urlsplit(url).scheme
     if scheme in ("amqp", "amqps"):

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from service_kit import tracing
 from service_kit.broker import Broker, BrokerError, Outgoing, Queue
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
 from service_kit.database import now_ms, reading, writing
@@ -90,7 +91,9 @@ class Poller:
         if isinstance(item, CloudEvent):
             return item
         id_ = f"{self._source}/{item.id}"
-        envelope = event(item.type, self._source, item.data, id_=id_, subject=item.subject)
+        position = tracing.derived(None, id_, id_)
+        tracing.mark(position, None, item.type, subject=item.subject)
+        envelope = event(item.type, self._source, item.data, id_=id_, subject=item.subject, traceparent=position)
         return msgspec.structs.replace(envelope, time=item.time)
 
     def _watermark(self) -> str | None:

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
+from opentelemetry.trace import SpanKind
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -138,15 +139,18 @@ class SystemSession:
             raise NotApplied("no time was left to send")
         before_sending()
         timeout = (min(CONNECT_TIMEOUT, remaining), remaining)
-        try:
-            response = self._session.request(
-                method, url, headers=headers, timeout=timeout, allow_redirects=False, stream=True, **arguments
-            )
-            with response:
-                response._content = _read(response, deadline)
+        with tracing.span(method, kind=SpanKind.CLIENT, **_told(method, url)) as span:
+            tracing.inject_http(headers)
+            try:
+                response = self._session.request(
+                    method, url, headers=headers, timeout=timeout, allow_redirects=False, stream=True, **arguments
+                )
+                with response:
+                    response._content = _read(response, deadline)
+            except (requests.RequestException, HTTPError) as error:
+                raise _classify(error) from error
+            span.set_attribute("http.response.status_code", response.status_code)
             return response
-        except (requests.RequestException, HTTPError) as error:
-            raise _classify(error) from error
 
     def _classified(self, response: requests.Response) -> requests.Response:
         status = response.status_code
@@ -171,9 +175,13 @@ class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignor
 
 
 def _merged(headers: Mapping[str, str] | None, token: Token | None) -> dict[str, str]:
-    merged = {**(headers or {}), **(token.headers if token else {})}
-    tracing.inject_http(merged)
-    return merged
+    return {**(headers or {}), **(token.headers if token else {})}
+
+
+def _told(method: str, url: str) -> dict[str, str]:
+    """What a trace may tell of a request (OpenTelemetry's HTTP conventions); its query may hold secrets."""
+    parts = urlsplit(url)
+    return {"http.request.method": method, "server.address": parts.hostname or "", "url.path": parts.path}
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

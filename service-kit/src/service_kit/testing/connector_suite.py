@@ -3,17 +3,19 @@
 class TestErp(ConnectorSuite):
     connector = "erp"
     adapters = ADAPTERS
-    examples = {"erp.create-sales-order": {...}, "erp.cancel-sales-order": ...}   # inputs of creates
 
-    @pytest.fixture
-    def system(self, sandbox: Sandbox) -> System: ...
+In the class or in conftest.py there are two fixtures: `system`, a system to talk to, and `examples`, inputs by
+operation, of every create at least.
 """
 
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from connexion.spec import Specification
 from jsonschema import Draft202012Validator
 
 from service_kit import expressions
@@ -22,9 +24,12 @@ from service_kit.connector.call import AdapterFactory
 from service_kit.connector.operations import Operations
 from service_kit.connector.process import Settings, mappings_of
 from service_kit.connector.systems import System, Systems
-from service_kit.http.contracts import contracts_folder
+from service_kit.contracts import Contracts
+from service_kit.http.contracts import contract, contracts_folder
 from service_kit.ids import new_id
 from service_kit.messages import Command, CommandKind, Completed, Outcome, Probed, ProbeVerdict, Unavailable
+
+Examples = Mapping[str, Any]
 
 
 class ConnectorSuite:
@@ -32,13 +37,8 @@ class ConnectorSuite:
 
     connector: ClassVar[str]
     adapters: ClassVar[Mapping[str, AdapterFactory]]
-    examples: ClassVar[Mapping[str, Any]]
     nowhere: ClassVar[str] = "http://127.0.0.1:9"
-
-    @pytest.fixture
-    def system(self) -> System:
-        """A system to talk to: every subclass gives its own."""
-        raise NotImplementedError
+    mapped: ClassVar[bool] = True  # its adapters have mapping files
 
     @pytest.fixture
     def catalogue(self) -> Catalogue:
@@ -52,15 +52,29 @@ class ConnectorSuite:
         yield operations
         operations.close()
 
-    def test_every_operation_of_the_catalogue_has_its_method(self, catalogue: Catalogue, system: System) -> None:
-        """And every declared probe."""
-        adapter = self.adapters[system.adapter](system, mappings_of(Settings("", ""), system.adapter, self.adapters))
-        wanted = [operation.method for operation in catalogue.values()]
-        wanted += [f"probe_{operation.method}" for operation in catalogue.values() if operation.probe]
+    @pytest.fixture
+    def contract_file(self) -> Path:
+        """The connector's contract."""
+        return contract(f"connectors/{self.connector}.yaml")
 
-        missing = [method for method in wanted if not callable(getattr(adapter, method, None))]
+    def test_every_adapter_has_a_method_for_every_operation_and_every_probe(self, catalogue: Catalogue) -> None:
+        """And no probe that the catalogue does not know of."""
+        for name, adapter in self.adapters.items():
+            for operation in catalogue.values():
+                assert callable(getattr(adapter, operation.method, None)), f"{name}: {operation.name}"
+                assert hasattr(adapter, f"probe_{operation.method}") == operation.probe, f"{name}: {operation.name}"
 
-        assert not missing
+    def test_the_contract_is_valid_with_the_documents_that_it_refers_to(self, contract_file: Path) -> None:
+        """As OpenAPI."""
+        contracts = Contracts()
+
+        Specification.from_dict(contracts.resolve(contract_file, contracts.read(contract_file)))
+
+    def test_every_create_has_an_example(self, catalogue: Catalogue, examples: Examples) -> None:
+        """Else it would be left out below."""
+        creates = {operation.name for operation in catalogue.values() if operation.effect is Effect.CREATE}
+
+        assert creates <= set(examples)
 
     def test_every_create_declares_a_probe_and_an_undo(self, catalogue: Catalogue) -> None:
         """Without them a lost answer needs a person."""
@@ -68,17 +82,20 @@ class ConnectorSuite:
 
         assert [operation.name for operation in creates if not (operation.probe and operation.undo)] == []
 
-    def test_all_mappings_compile(self, system: System) -> None:
+    def test_every_adapter_has_mappings_that_compile(self) -> None:
         """Those of the package."""
-        mappings_of(Settings("", ""), system.adapter, self.adapters)
+        for name, adapter in self.adapters.items():
+            folder = files(adapter.__module__.partition(".")[0]) / "mappings" / name
+            assert folder.is_dir() == self.mapped, name
+            mappings_of(Settings("", ""), name, self.adapters)
 
     def test_a_create_is_found_by_its_key_until_it_is_undone(
-        self, operations: Operations, catalogue: Catalogue, system: System
+        self, operations: Operations, catalogue: Catalogue, system: System, examples: Examples
     ) -> None:
         """Create, probe, undo, undo again, probe."""
-        for name in self._creates(catalogue):
+        for name in _creates(catalogue, examples):
             operation = catalogue[name]
-            create = self._command(name, system, self.examples[name])
+            create = self._command(name, system, examples[name])
 
             done = operations.execute(create)
             found = operations.probe(create, settled=True)
@@ -94,11 +111,11 @@ class ConnectorSuite:
             assert after.verdict is ProbeVerdict.ABSENT, f"{name}: an undone document still counts"
 
     def test_a_create_that_may_have_happened_is_not_done_twice(
-        self, operations: Operations, catalogue: Catalogue, system: System
+        self, operations: Operations, catalogue: Catalogue, system: System, examples: Examples
     ) -> None:
         """`verify` looks for it and sends nothing."""
-        for name in self._creates(catalogue):
-            create = self._command(name, system, self.examples[name])
+        for name in _creates(catalogue, examples):
+            create = self._command(name, system, examples[name])
             first = operations.execute(create)
 
             again = operations.execute(msgspec.structs.replace(create, verify=True))
@@ -108,19 +125,21 @@ class ConnectorSuite:
             assert again.references == first.references
 
     def test_a_key_that_was_never_used_is_absent(
-        self, operations: Operations, catalogue: Catalogue, system: System
+        self, operations: Operations, catalogue: Catalogue, system: System, examples: Examples
     ) -> None:
         """For every probe."""
-        for name in self._creates(catalogue):
-            found = operations.probe(self._command(name, system, self.examples[name]), settled=True)
+        for name in _creates(catalogue, examples):
+            found = operations.probe(self._command(name, system, examples[name]), settled=True)
 
             assert isinstance(found, Probed), f"{name}: {found}"
             assert found.verdict is ProbeVerdict.ABSENT
 
-    def test_a_system_that_is_away_is_unavailable(self, catalogue: Catalogue, system: System) -> None:
+    def test_a_system_that_is_away_is_unavailable(
+        self, catalogue: Catalogue, system: System, examples: Examples
+    ) -> None:
         """Nothing was applied, and the connector knows it."""
         operations = self._operations(catalogue, msgspec.structs.replace(system, address=self.nowhere))
-        for name, example in self.examples.items():
+        for name, example in examples.items():
             outcome = operations.execute(self._command(name, system, example))
 
             assert isinstance(outcome, Unavailable), f"{name}: {outcome}"
@@ -130,9 +149,6 @@ class ConnectorSuite:
         return Operations(
             catalogue, systems, self.adapters, lambda name: mappings_of(Settings("", ""), name, self.adapters)
         )
-
-    def _creates(self, catalogue: Catalogue) -> list[str]:
-        return [name for name in self.examples if catalogue[name].effect is Effect.CREATE and catalogue[name].probe]
 
     def _command(self, operation: str, system: System, input_: Any) -> Command:
         return Command(
@@ -169,3 +185,7 @@ class ConnectorSuite:
     def _check_output(self, operation: Operation, done: Completed) -> None:
         if operation.output_schema is not None:
             Draft202012Validator(operation.output_schema).validate(done.output)
+
+
+def _creates(catalogue: Catalogue, examples: Examples) -> list[str]:
+    return [name for name in examples if catalogue[name].effect is Effect.CREATE and catalogue[name].probe]

@@ -126,6 +126,37 @@ def test_publishing_while_the_broker_is_away_fails_and_works_again_later(rabbit:
     assert came[-1] == "after"
 
 
+def test_a_refused_message_is_tried_again_in_a_channel_that_knows_nothing_of_the_refusal(
+    rabbit: Rabbit, broker: Broker
+) -> None:
+    # given a queue that refuses everything; a channel that saw a quorum queue without its leader does so for ever
+    full = {"x-max-length": 0, "x-overflow": "reject-publish", "x-expires": 60_000}
+    look(rabbit, lambda channel: channel.queue_declare(f"{rabbit.prefix}full", arguments=full))
+    broker.publish(orders("before"))
+
+    # when
+    with pytest.raises(BrokerUnavailable, match="refused to store"):
+        broker.publish([Outgoing("full", orders("a")[0].event)])
+    until(lambda: published(broker, "after"))
+
+    # then
+    first, last = (message_id(rabbit, "orders").rpartition("-")[0] for _ in range(2))
+    assert first != last
+
+
+def published(broker: Broker, id_: str) -> bool:
+    try:
+        broker.publish(orders(id_))
+    except BrokerUnavailable:
+        return False
+    return True
+
+
+def message_id(rabbit: Rabbit, queue: str) -> str:
+    _, properties, _ = look(rabbit, lambda channel: channel.basic_get(rabbit.prefix + queue, auto_ack=True))
+    return str(properties.message_id)
+
+
 def test_a_consumer_made_while_the_broker_is_away_takes_when_it_is_back(rabbit: Rabbit, broker: Broker) -> None:
     rabbit.proxy.refuse()
     consumer = broker.consume([Source("orders")])

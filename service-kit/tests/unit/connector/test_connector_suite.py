@@ -1,7 +1,8 @@
 """The suite passes for an adapter that keeps the rules, and fails for one that breaks one."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -12,7 +13,7 @@ from service_kit.connector.operations import Operations
 from service_kit.connector.outcomes import NotApplied
 from service_kit.connector.systems import System, Systems
 from service_kit.messages import Completed, Probed, ProbeVerdict
-from service_kit.testing.connector_suite import ConnectorSuite
+from service_kit.testing.connector_suite import ConnectorSuite, Examples
 
 CATALOGUE = Catalogue(
     [
@@ -53,7 +54,11 @@ class Forgetful(Shelf):
 class TestShelf(ConnectorSuite):
     connector = "shelf"
     adapters: ClassVar[Mapping[str, AdapterFactory]] = {"shelf": Shelf, "forgetful": Forgetful}
-    examples: ClassVar[Mapping[str, Any]] = {"shelf.put": {}}
+    mapped = False
+
+    @pytest.fixture
+    def examples(self) -> Examples:
+        return {"shelf.put": {}}
 
     @pytest.fixture
     def system(self) -> System:
@@ -63,6 +68,12 @@ class TestShelf(ConnectorSuite):
     def catalogue(self) -> Catalogue:
         return CATALOGUE
 
+    @pytest.fixture
+    def contract_file(self, tmp_path: Path) -> Path:
+        file = tmp_path / "shelf.yaml"
+        file.write_text("{openapi: 3.0.3, info: {title: Shelf, version: '1'}, paths: {}}")
+        return file
+
     def test_an_adapter_that_finds_what_was_undone_fails(self) -> None:
         # given
         system = System(name="shelf", connector="shelf", adapter="forgetful", address="shelf:1")
@@ -71,4 +82,4 @@ class TestShelf(ConnectorSuite):
 
         # when / then
         with pytest.raises(AssertionError, match="an undone document still counts"):
-            self.test_a_create_is_found_by_its_key_until_it_is_undone(operations, CATALOGUE, system)
+            self.test_a_create_is_found_by_its_key_until_it_is_undone(operations, CATALOGUE, system, {"shelf.put": {}})

@@ -1,12 +1,13 @@
 """Where the broker is, and how this hub's queues are named there."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import msgspec
 import pika
 
 from service_kit.broker import BrokerError
+from service_kit.broker.rabbitmq.tls import Tls
 
 _CONNECT_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 30
@@ -15,12 +16,13 @@ _CONFIRM_SECONDS = 30.0
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A broker's URL, without this kit's own options, and those."""
+    """A broker's URLs, one for each node that was named, without this kit's own options, and those."""
 
-    url: str
+    urls: tuple[str, ...]
     prefix: str = ""
     expires: float | None = None
     confirm: float = _CONFIRM_SECONDS
+    tls: Tls | None = None
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -31,17 +33,21 @@ class Address(msgspec.Struct, frozen=True):
         try:
             expires = float(options.pop("expires", 0)) or None
             confirm = float(options.pop("confirm", _CONFIRM_SECONDS))
-            address = cls(parsed._replace(query=urlencode(options)).geturl(), prefix, expires, confirm)
+            tls = Tls.taken_from(options) if parsed.scheme == "amqps" else None
+            address = cls(_by_node(parsed._replace(query=urlencode(options))), prefix, expires, confirm, tls)
             address.parameters("")
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             # Not the URL itself: it holds a password.
             raise BrokerError(f"The broker's URL cannot be read: {error}") from error
         return address
 
-    def parameters(self, connection_name: str) -> pika.URLParameters:
-        """What pika needs to connect. Options in the URL win over the kit's own defaults."""
-        given = dict(parse_qsl(urlsplit(self.url).query))
-        parameters = pika.URLParameters(self.url)
+    def parameters(self, connection_name: str) -> list[pika.URLParameters]:
+        """What pika needs to connect, for each node. Options in the URL win over the kit's own defaults."""
+        return [self._parameters(url, connection_name) for url in self.urls]
+
+    def _parameters(self, url: str, connection_name: str) -> pika.URLParameters:
+        given = dict(parse_qsl(urlsplit(url).query))
+        parameters = pika.URLParameters(url)
         defaults: dict[str, Any] = {
             "socket_timeout": _CONNECT_SECONDS,
             "stack_timeout": 2 * _CONNECT_SECONDS,
@@ -51,9 +57,17 @@ class Address(msgspec.Struct, frozen=True):
         for key, value in defaults.items():
             if key not in given:
                 setattr(parameters, key, value)
+        if self.tls is not None:
+            parameters.ssl_options = pika.SSLOptions(self.tls.context(), parameters.host)
         parameters.client_properties = {"connection_name": connection_name}
         return parameters
 
     def queue(self, name: str) -> str:
         """The name on the server of a queue."""
         return self.prefix + name
+
+
+def _by_node(parsed: SplitResult) -> tuple[str, ...]:
+    """`user@a:1,b:2` names two nodes of one cluster."""
+    login, at, hosts = parsed.netloc.rpartition("@")
+    return tuple(parsed._replace(netloc=login + at + host).geturl() for host in hosts.split(","))

@@ -13,6 +13,7 @@ from service_kit.broker.batches import bodies
 from service_kit.broker.rabbitmq.address import Address
 from service_kit.broker.rabbitmq.consumer import RabbitConsumer
 from service_kit.broker.rabbitmq.publisher import Message, Publisher
+from service_kit.broker.rabbitmq.tls import told
 from service_kit.broker.rabbitmq.topology import Topology
 from service_kit.messages import CloudEvent
 
@@ -94,4 +95,4 @@ class RabbitBroker:
         except ChannelClosedByBroker:
             raise
         except (AMQPError, OSError) as error:
-            raise BrokerUnavailable(f"The broker cannot be reached: {error!r}") from error
+            raise BrokerUnavailable(f"The broker cannot be reached: {told(error)}") from error

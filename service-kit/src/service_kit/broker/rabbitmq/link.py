@@ -1,5 +1,6 @@
 """One AMQP connection with one channel, kept open by a thread of its own."""
 
+import itertools
 import queue
 import random
 import threading
@@ -14,6 +15,7 @@ from pika.channel import Channel
 from pika.exceptions import AMQPError
 
 from service_kit.broker.rabbitmq.address import Address
+from service_kit.broker.rabbitmq.tls import told
 
 _log = structlog.get_logger(__name__)
 _FIRST_PAUSE = 0.1
@@ -31,7 +33,9 @@ class Link:
     def __init__(
         self, address: Address, name: str, *, up: Callable[[Channel], None], down: Callable[[BaseException], None]
     ) -> None:
-        self._parameters = address.parameters(name)
+        nodes = address.parameters(name)
+        # Links begin at different nodes, and go on to the next one where one is away.
+        self._nodes = itertools.cycle(random.sample(nodes, len(nodes)))
         self._name = name
         self._up = up
         self._down = down
@@ -112,7 +116,7 @@ class Link:
         loop = IOLoop()
         try:
             self._connection = SelectConnection(
-                self._parameters,
+                next(self._nodes),
                 on_open_callback=self._opened,
                 on_open_error_callback=self._ended,
                 on_close_callback=self._ended,
@@ -137,7 +141,7 @@ class Link:
         if not self._closing.is_set():
             # Once for each time that the broker goes away, not for each attempt.
             say = _log.debug if self._away else _log.warning
-            say("broker.connection-lost", link=self._name, reason=repr(error))
+            say("broker.connection-lost", link=self._name, reason=told(error))
         self._away = True
         self._tried.set()
         self._down(error)

@@ -15,6 +15,7 @@ from pika.spec import Basic, BasicProperties
 from service_kit.broker import BrokerUnavailable, QueueMissing
 from service_kit.broker.rabbitmq.address import Address
 from service_kit.broker.rabbitmq.link import Link
+from service_kit.broker.rabbitmq.tls import told
 from service_kit.broker.rabbitmq.topology import Topology
 from service_kit.ids import new_id
 
@@ -112,7 +113,7 @@ class Publisher:
             self._waiting.clear()
         self._unconfirmed.clear()
         for sending in lost:
-            unavailable = BrokerUnavailable(f"The broker cannot be reached: {error!r}")
+            unavailable = BrokerUnavailable(f"The broker cannot be reached: {told(error)}")
             unavailable.__cause__ = error
             sending.failed(unavailable)
 
@@ -138,7 +139,7 @@ class Publisher:
             try:
                 channel.basic_publish("", message.queue, message.content, properties, mandatory=True)
             except AMQPError as error:
-                sending.failed(BrokerUnavailable(f"The broker cannot be reached: {error!r}"))
+                sending.failed(BrokerUnavailable(f"The broker cannot be reached: {told(error)}"))
                 return
 
     def _answered(self, frame: "Method[Basic.Ack | Basic.Nack]") -> None:
@@ -148,6 +149,9 @@ class Publisher:
             if refused:
                 sending.failed(BrokerUnavailable("The broker refused to store a message"))
             sending.confirmed()
+        if refused:
+            # A channel that meets a queue while its leader is away goes on refusing when there is a new one.
+            self._link.reset()
 
     def _answered_by(self, tag: int, multiple: bool) -> list[_Sending]:
         if not multiple:

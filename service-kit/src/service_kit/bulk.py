@@ -27,15 +27,16 @@ class Bulk:
         return connection.exec_driver_sql(self._sqlite, list(rows)).rowcount
 
 
-def insert(table: str, columns: dict[str, str]) -> Bulk:
-    """Insert rows, leaving out those that would break a unique constraint. Written in the given order."""
+def insert(table: str, columns: dict[str, str], conflict: str = "DO NOTHING") -> Bulk:
+    """Insert rows in the given order; `conflict` is what follows `ON CONFLICT`: rows that would break a unique
+    constraint are left out where nothing else is said."""
     names = ", ".join(columns)
     marks = ", ".join("?" for _ in columns)
     into = f"INSERT INTO {table} ({names})"
     return Bulk(
         columns,
-        postgresql=f"{into} SELECT {names} FROM {{v}} ON CONFLICT DO NOTHING",  # noqa: S608 - names from this package
-        sqlite=f"{into} VALUES ({marks}) ON CONFLICT DO NOTHING",
+        postgresql=f"{into} SELECT {names} FROM {{v}} ON CONFLICT {conflict}",  # noqa: S608 - names from our own code
+        sqlite=f"{into} VALUES ({marks}) ON CONFLICT {conflict}",
     )
 
 

@@ -1,6 +1,7 @@
-"""A connector whose only effects are lines in a file: `python -m e2e.noop.counting`, EFFECTS_FILE says which.
+"""A connector without a business system, for tests and measurements: `python -m e2e.noop.connector`.
 
-It speaks the contract of `bench/contracts`, and refuses what has `refuse` in its input.
+It speaks the contract in `contracts/`. Its adapters: `noop` does nothing at all; `counting` writes a line to
+EFFECTS_FILE for every effect, and refuses what has `refuse` in its input.
 """
 
 import json
@@ -16,6 +17,22 @@ from service_kit.connector.systems import System
 from service_kit.messages import Completed, Probed, ProbeVerdict
 
 
+class Noop:
+    """Of a system that is always there and never does anything."""
+
+    def __init__(self, system: System, mappings: Mappings) -> None:
+        pass
+
+    def do(self, call: Call) -> Completed:
+        return _done(call)
+
+    def probe_do(self, call: Call) -> Probed:
+        return Probed(verdict=ProbeVerdict.ABSENT)
+
+    def undo(self, call: Call) -> Completed:
+        return Completed()
+
+
 class Counting:
     """Writes one line for every effect and every undo."""
 
@@ -26,7 +43,7 @@ class Counting:
         if call.input.get("refuse"):
             raise Refused("REFUSED", "as was asked for")
         self._write(call, call.input["step"], call.hub_key)
-        return Completed(output={"number": call.hub_key}, references={"document": call.hub_key})
+        return _done(call)
 
     def probe_do(self, call: Call) -> Probed:
         """By hub key, in the file."""
@@ -48,12 +65,16 @@ class Counting:
         os.write(self._file, json.dumps(entry).encode() + b"\n")  # O_APPEND: lines never mix
 
 
+def _done(call: Call) -> Completed:
+    return Completed(output={"number": call.hub_key}, references={"document": call.hub_key})
+
+
 def read(file: Path) -> list[dict[str, str]]:
     """All effects and undos, in order."""
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-ADAPTERS: Mapping[str, AdapterFactory] = {"counting": Counting}
+ADAPTERS: Mapping[str, AdapterFactory] = {"noop": Noop, "counting": Counting}
 
 if __name__ == "__main__":
     run(connector="noop", adapters=ADAPTERS, environ=os.environ)

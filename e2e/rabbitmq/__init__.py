@@ -1,0 +1,1 @@
+"""RabbitMQ as production has it: with TLS, and as a cluster."""
