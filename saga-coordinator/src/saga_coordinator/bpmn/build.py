@@ -52,6 +52,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
         flows=flows,
         body=_body(diagram.levels[0]),
         joins=tuple(p.id for p in _in_order(diagram) if p.kind is Kind.INCLUSIVE_GATEWAY and len(p.incoming) > 1),
+        undoes_together=any(level.node.tl("parallelUndo") == "true" for level in diagram.levels),
         business_key=business_key,
         deadline=_deadline(diagram.process, context),
         secrets=secret,

@@ -89,6 +89,8 @@ def completion(
 
 def _together(turn: Turn, scope: int) -> int | None:
     """The outermost scope around the step whose effects may be undone at the same time (`tl:parallelUndo`)."""
+    if not turn.process.undoes_together:
+        return None
     for around in turn.state.path(scope):
         element = turn.process.elements.get(turn.state.scopes[around].element)
         body = turn.process.body if around == ROOT else element.body if element is not None else None

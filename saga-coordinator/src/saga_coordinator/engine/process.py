@@ -285,8 +285,8 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """An executable process: every flow node and flow of every depth by id. `joins` are the inclusive
-    gateways that merge; `secrets` are dotted paths of variables,
+    """An executable process: every flow node and flow of every depth by id. `joins` are the inclusive gateways that
+    merge; `undoes_together`: some level of it has `parallel_undo`; `secrets` are dotted paths of variables,
     `secret_fields` go by operation; the engine itself knows no secrets."""
 
     id: str
@@ -296,6 +296,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     flows: dict[str, Flow] = {}
     body: Body = Body()
     joins: tuple[str, ...] = ()
+    undoes_together: bool = False
     business_key: BusinessKey = BusinessKey()
     deadline: Deadline | None = None
     secrets: tuple[str, ...] = ()

@@ -76,7 +76,10 @@ class Turn:
 
     def is_undoing(self, step: Step) -> bool:
         """Whether the step is an undo, or stands inside a drawn undo handler."""
-        return any(around.undoes is not None for around in self.around(step))
+        current: Step | None = step
+        while current is not None and current.undoes is None:
+            current = self.state.owner(current.scope)
+        return current is not None
 
     def items(self, scope: int) -> list[int]:
         """The scopes of the items that are at work in the scope of a multi-instance."""
