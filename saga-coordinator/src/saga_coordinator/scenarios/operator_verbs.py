@@ -31,6 +31,8 @@ def _retry(stage: Stage, subject: Any, told: dict[str, Any]) -> None:
     if isinstance(subject, str) and subject != "all":
         run, found = _stuck(stage, Address.read(subject))
         step = found.id
+    if "input" in told:
+        told["edited"] = told.pop("input")
     stage.give(run, i.Retry(id=stage.next_id(), instance=run.id, at=stage.now, step=step, **told))
 
 
