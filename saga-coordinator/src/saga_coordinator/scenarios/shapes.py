@@ -58,6 +58,7 @@ def drawn(shape: Shape, ink: Ink, badge: str = "") -> Iterator[str]:
     name = node.get("name") or ""
     if node.name not in FLOW_NODES:
         yield f'<rect {_place(box)} stroke="{ink.line}" fill="none"/>'
+        yield from _beside_the_flow(node, box, name)
         return
     yield f'<g data-element="{escape(node.id)}" color="{ink.line}" stroke="currentColor" fill="{ink.fill}">'
     yield f"<title>{escape(name or node.id)}</title>"
@@ -70,6 +71,19 @@ def drawn(shape: Shape, ink: Ink, badge: str = "") -> Iterator[str]:
     yield from _name(shape, name)
     yield from _badge(box, badge)
     yield "</g>"
+
+
+def _beside_the_flow(node: Node, box: Box, name: str) -> Iterator[str]:
+    """The name of a pool or lane, upwards at its left side; the text of a note."""
+    x, y = box.middle
+    if node.name in {"participant", "lane"}:
+        yield f'<g transform="rotate(-90 {box.x + 19:g} {y:g})">{_text(box.x + 19, y, name)}</g>'
+    elif node.name == "textAnnotation":
+        words = node.first("text")
+        lines = list(_wrapped(words.text if words is not None else "", max(8, int(box.width / 6))))
+        yield from _lines(x, y - _LINE / 2 * (len(lines) - 1) + 4, lines)
+    else:
+        yield _text(x, box.y + box.height + 14, name)
 
 
 def _place(box: Box) -> str:

@@ -4,7 +4,7 @@ from saga_coordinator.engine.process import Kind, Trigger
 from saga_coordinator.scenarios import marks
 from saga_coordinator.scenarios.picture import GREEN, GREY, paint
 from saga_coordinator.scenarios.shapes import Ink
-from saga_coordinator.testing.files import around
+from saga_coordinator.testing.files import around, process
 
 DRAWN = """
 <BPMNShape bpmnElement="P" isExpanded="true"><Bounds x="0" y="0" width="300" height="200"/></BPMNShape>
@@ -67,6 +67,22 @@ def test_inks_and_badges_go_to_the_elements_that_they_are_for() -> None:
 
 def test_the_picture_has_room_for_flows_that_go_beyond_the_shapes() -> None:
     assert painted().get("viewBox") == "-80 -20 400 256"
+
+
+def test_notes_are_written_and_lanes_named() -> None:
+    xml = process(
+        '<laneSet><lane id="l" name="Warehouse"/></laneSet><task id="a"/>'
+        '<textAnnotation id="n"><text>Mind the gap</text></textAnnotation>'
+    )
+    di = "".join(
+        f'<BPMNShape bpmnElement="{id_}"><Bounds x="0" y="0" width="200" height="60"/></BPMNShape>' for id_ in "lan"
+    )
+    svg = paint(xml.replace(b"</definitions>", f"{di}</definitions>".encode()), lambda _: GREY)
+
+    assert svg is not None
+    assert '<g transform="rotate(-90 19 30)"><text' in svg
+    assert ">Warehouse</text>" in svg
+    assert ">Mind the gap</text>" in svg
 
 
 def test_a_file_without_a_diagram_has_no_picture() -> None:
