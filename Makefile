@@ -33,6 +33,7 @@ lint: setup ## style and likely bugs
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@$(python) -W ignore -m scripts.asyncapi --check
+	@$(python) -W ignore -m scripts.pictures --check
 
 format: setup ## what lint can put right by itself
 	@.venv/bin/ruff check --fix

@@ -49,6 +49,11 @@ class Node:
         """An attribute of the `tl` vocabulary."""
         return self.attributes.get(f"{TL}{_SEPARATOR}{name}")
 
+    @property
+    def tl_names(self) -> list[str]:
+        """The names of its attributes of the `tl` vocabulary."""
+        return [key.removeprefix(f"{TL}{_SEPARATOR}") for key in self.attributes if key.startswith(f"{TL}{_SEPARATOR}")]
+
     def bpmn(self, *names: str) -> Iterator["Node"]:
         """Children of the BPMN model namespace, of these names (none: all)."""
         return (child for child in self.children if child.namespace == BPMN and (not names or child.name in names))

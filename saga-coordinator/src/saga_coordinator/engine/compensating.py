@@ -1,14 +1,15 @@
 """Compensation that a diagram asks for: throw and end events, and transactions that are cancelled (BPMN 2.0, 13.5.5).
 
-A throw reaches the completed activities of its own scope; thrown in an event sub-process, also those of the scope
-around that. A completed sub-process is undone by its handler, or else by what was completed inside it; one that did not
-complete is out of reach, except for the cancel of the transaction that it stands in. What backward recovery undoes (see
-`recovery`) does not follow these limits.
+A throw reaches the completed activities of its own scope that have a handler or a declared undo; thrown in an event
+sub-process, also those of the scope around that. A completed sub-process is undone by its handler, or else by what was
+completed inside it; one that did not complete is out of reach, except for the cancel of the transaction that it stands
+in. What backward recovery undoes (see `recovery`) does not follow these limits.
 """
 
 from collections.abc import Iterable, Iterator
 
 from saga_coordinator.engine import facts as f
+from saga_coordinator.engine.activities import undo_of
 from saga_coordinator.engine.log import newest_first, uncovered
 from saga_coordinator.engine.process import EventDefinition
 from saga_coordinator.engine.recovery import start_walk
@@ -25,13 +26,21 @@ def compensate(turn: Turn, step_id: int, event: EventDefinition) -> bool:
         for effect in list(turn.state.log.values())
         if effect.scope == scope and event.target in (None, effect.element) and effect.finished
     ]
-    orders = orders_of(turn.state, reached)
+    orders = [order for order in orders_of(turn.state, reached) if _has_handler(turn, turn.state.log[order])]
     if not orders:
         return False
     if event.waits:
         turn.emit(f.StepWaiting(step=step_id, waits_for="compensation"))
     start_walk(turn, orders, f"thrown by {step.element}", step_id if event.waits else None)
     return event.waits
+
+
+def _has_handler(turn: Turn, effect: Effect) -> bool:
+    """Whether something is drawn or declared that undoes it; a throw passes over the rest (a pivot, for one)."""
+    if effect.handler is not None or effect.undo is not None or effect.child is not None:
+        return True
+    element = turn.process.elements.get(effect.element)
+    return element is not None and undo_of(element) is not None
 
 
 def orders_inside(state: InstanceState, scope: int) -> list[int]:

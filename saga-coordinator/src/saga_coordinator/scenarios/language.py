@@ -11,12 +11,12 @@ from saga_coordinator.scenarios import yaml12
 
 MONDAY = "2026-01-05T09:00:00Z"
 _FILE_FIELDS = {"process", "scenarios", "description"}
-_FIELDS = {
+FIELDS = {
     "name", "process", "start", "now", "auto", "hold", "choices", "items", "calls", "steps", "expect", "skip",
     "description",
 }  # fmt: skip
-_START_FIELDS = {"process", "event", "payload", "key", "variables"}
-_EXPECT_FIELDS = {
+START_FIELDS = {"process", "event", "payload", "key", "variables"}
+EXPECT_FIELDS = {
     "status", "open", "entered", "entered_any_order", "completed", "completed_any_order", "undone", "variables",
     "incidents", "rejected",
 }  # fmt: skip
@@ -146,7 +146,7 @@ def _mapping(value: Any, where: str, known: set[str]) -> dict[str, Any]:
 
 
 def _scenario(value: Any, document: dict[str, Any], number: int) -> Scenario:
-    entry = _mapping(value, f"scenario {number}", _FIELDS)
+    entry = _mapping(value, f"scenario {number}", FIELDS)
     name = str(entry.get("name") or f"scenario {number}")
     try:
         steps = [_action(step) for step in entry.get("steps") or []]
@@ -184,7 +184,7 @@ def _processes(value: Any) -> tuple[str, ...]:
 def _start(value: Any) -> Start | None:
     if value in ("none", None):
         return None
-    fields = _mapping({"event": value} if isinstance(value, str) else value, "start", _START_FIELDS)
+    fields = _mapping({"event": value} if isinstance(value, str) else value, "start", START_FIELDS)
     key = fields.get("key")
     return Start(
         process=fields.get("process"),
@@ -244,4 +244,4 @@ def _action(value: Any) -> Action:
 
 def expectations(value: Any) -> dict[str, Any]:
     """Check the names of expectations."""
-    return _mapping(value, "expect", _EXPECT_FIELDS)
+    return _mapping(value, "expect", EXPECT_FIELDS)

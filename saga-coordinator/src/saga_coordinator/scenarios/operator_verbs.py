@@ -15,13 +15,13 @@ from saga_coordinator.scenarios.stage import Stage
 def operator(stage: Stage, action: Action) -> None:
     """`operator: {ACT: ADDR, ...}`. Raises `CannotDo` and `IllegalInput`."""
     told = dict(action.subject) if isinstance(action.subject, dict) else {}
-    verb = next((name for name in told if name in _OPERATOR), None)
+    verb = next((name for name in told if name in ACTS), None)
     if verb is None:
-        raise CannotDo(f"operator: one of {', '.join(sorted(_OPERATOR))} is expected")
+        raise CannotDo(f"operator: one of {', '.join(sorted(ACTS))} is expected")
     subject = told.pop(verb)
     told.setdefault("by", "operator")
     try:
-        _OPERATOR[verb](stage, subject, told)
+        ACTS[verb](stage, subject, told)
     except TypeError as error:
         raise CannotDo(f"operator {verb}: {error}") from error
 
@@ -31,6 +31,8 @@ def _retry(stage: Stage, subject: Any, told: dict[str, Any]) -> None:
     if isinstance(subject, str) and subject != "all":
         run, found = _stuck(stage, Address.read(subject))
         step = found.id
+    if "input" in told:
+        told["edited"] = told.pop("input")
     stage.give(run, i.Retry(id=stage.next_id(), instance=run.id, at=stage.now, step=step, **told))
 
 
@@ -83,7 +85,7 @@ def _migrate(stage: Stage, subject: Any, told: dict[str, Any]) -> None:
     stage.give(stage.root, migrate)
 
 
-_OPERATOR: dict[str, Callable[[Stage, Any, dict[str, Any]], None]] = {
+ACTS: dict[str, Callable[[Stage, Any, dict[str, Any]], None]] = {
     "retry": _retry,
     "cancel": _cancel,
     "skip": _skip,

@@ -72,8 +72,18 @@ class Run:
         steps = [s for s in self.state.steps.values() if s.element == address.element and not s.lingers]
         steps = sorted((s for s in steps if not s.listens), key=lambda step: step.id)
         if address.item is not None:
-            return [step for step in steps if step.item == address.item]
+            numbered = [step for step in steps if step.item == address.item]
+            if numbered:
+                return numbered
+            steps = [step for step in steps if self._item_around(step) == address.item]
         return [step for step in steps if is_open(step)] or [s for s in steps if s.phase is not Phase.INSIDE] or steps
+
+    def _item_around(self, step: Step) -> int | None:
+        """The number of the innermost item that the step is inside of."""
+        scope = self.live.scopes.get(step.scope)
+        while scope is not None and scope.item is None:
+            scope = self.live.scopes.get(scope.parent)
+        return scope.item if scope is not None else None
 
     def is_undoing(self, step: Step) -> bool:
         """Whether the step is an undo, or inside a drawn undo handler."""

@@ -44,6 +44,9 @@ def _begin_more_items(stage: Stage, run: Run) -> bool:
 def _act_on(stage: Stage, run: Run, step: Step) -> bool:
     if step.phase is Phase.PROBING:
         return _answer_probe(stage, run, step)
+    if step.waits_for == "lock" and step.phase is Phase.WAITING and not run.live.suspended:
+        stage.give(run, i.LocksGranted(id=stage.next_id(), instance=run.id, at=stage.now, step=step.id))
+        return True
     if step.lingers and step.child is not None and step.child not in stage.runs:
         stage.report(run, step, "cancelled")
         return True
