@@ -584,7 +584,8 @@ class ChildCalled(_Fact, frozen=True, kw_only=True, tag="child-called"):
 
 
 class ChildTold(_Fact, frozen=True, kw_only=True, tag="child-told"):
-    """The child has to do something: `what` is stop (no undo) or undo (until `left` of its effects are left)."""
+    """The child has to do something: `what` is stop (no undo), undo (until `left` of its effects are
+    left), suspend or resume."""
 
     step: int
     child: str

@@ -125,8 +125,8 @@ class ChildReported(_Input, frozen=True, kw_only=True, tag="child-reported"):
 
 
 class ParentAsked(_Input, frozen=True, kw_only=True, tag="parent-asked"):
-    """The caller of this instance wants it to stop (as it is) or to undo its newest effects until `left` are left:
-    `what` is stop or undo. Asked twice it does no more than asked once."""
+    """The caller of this instance wants it to stop (as it is), to undo its newest effects until `left` are left, to
+    suspend or to resume (`what`). Asked twice it does no more than asked once."""
 
     what: str
     left: int = 0

@@ -6,7 +6,7 @@ from typing import Any
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import migrating, suspending
-from saga_coordinator.engine.handling.arriving import fire_timer
+from saga_coordinator.engine.handling.arriving import go_on
 from saga_coordinator.engine.happening import fire
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.interrupting import interrupt
@@ -176,15 +176,8 @@ def _resume(turn: Turn, act: i.Resume) -> bool:
     if not turn.state.suspended:
         raise IllegalInput("NOT_SUSPENDED", f"the instance is {turn.state.status}")
     turn.emit(f.OperatorActed(action="resume", by=act.by, reason=act.reason))
-    _go_on(turn)
+    go_on(turn)
     return True
-
-
-def _go_on(turn: Turn) -> None:
-    for timer_id in suspending.resume(turn):
-        timer = turn.state.timers.get(timer_id)
-        if timer is not None:
-            fire_timer(turn, timer)
 
 
 def _migrate(turn: Turn, act: i.Migrate) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine import recurrence
+from saga_coordinator.engine import recurrence, suspending
 from saga_coordinator.engine.commands import again, probe, wake
 from saga_coordinator.engine.deadlines import instance_late, step_late
 from saga_coordinator.engine.elements import enter, multi_instance
@@ -33,6 +33,14 @@ def _timer_due(turn: Turn, due: i.TimerDue) -> bool:
     else:
         fire_timer(turn, timer)
     return True
+
+
+def go_on(turn: Turn) -> None:
+    """A suspended instance is resumed: with the timers that have become due meanwhile, too."""
+    for timer_id in suspending.resume(turn):
+        timer = turn.state.timers.get(timer_id)
+        if timer is not None:
+            fire_timer(turn, timer)
 
 
 def fire_timer(turn: Turn, timer: Timer) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine import suspending
 from saga_coordinator.engine.activities import complete
 from saga_coordinator.engine.children import keep_effects, tell_end, tell_parent
+from saga_coordinator.engine.handling.arriving import go_on
 from saga_coordinator.engine.incidents import CHILD_ENDED, CHILD_REFUSED, raise_incident
 from saga_coordinator.engine.log import orders_to_undo
 from saga_coordinator.engine.recovery import start_walk, stop, undone
@@ -71,14 +73,24 @@ def _keep_effects(turn: Turn, step: Step, report: i.ChildReported) -> None:
 
 
 def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
-    state = turn.state
+    if ask.what == "suspend":
+        if not turn.state.ended and not turn.state.suspended:
+            suspending.suspend(turn)
+        return True
+    if turn.state.suspended:
+        go_on(turn)
     if ask.what == "undo":
         _undo_newest(turn, ask.left)
-    elif state.ended:
-        tell_end(turn)
-    elif state.stopping is None:
-        stop(turn, "cancelled", undo=False, reason="the caller has ended it")
+    elif ask.what == "stop":
+        _stop(turn)
     return True
+
+
+def _stop(turn: Turn) -> None:
+    if turn.state.ended:
+        tell_end(turn)
+    elif turn.state.stopping is None:
+        stop(turn, "cancelled", undo=False, reason="the caller has ended it")
 
 
 def _undo_newest(turn: Turn, left: int) -> None:
