@@ -89,6 +89,10 @@ def _instance_started(summary: Summary, fact: Fact, at: int) -> None:
     summary.parent = None if fact.parent is None else clean(fact.parent)[:LONGEST_KEY]
 
 
+def _migrated(summary: Summary, fact: Fact, at: int) -> None:
+    summary.version = fact.version
+
+
 def _status_changed(summary: Summary, fact: Fact, at: int) -> None:
     summary.status = clean(fact.status)[:LONGEST_NAME]
     summary.ended_at = at if fact.status in FINAL else None
@@ -159,6 +163,7 @@ _FOLDS: dict[str, Callable[[Summary, Fact, int], None]] = {
     "entered": _entered,
     "undo-started": _entered,
     "listener-opened": _entered,
+    "migrated": _migrated,
     "command-issued": _command_issued,
     "step-completed": _step_completed,
     "step-rejected": _step_rejected,

@@ -13,6 +13,7 @@ class Timeline:
         self._steps: dict[int, Step] = {}
         self._orders: dict[int, int] = {}
         self._insides: dict[int, int] = {}
+        self._kept: dict[int, set[int]] = {}
         self._probed: set[int] = set()
         self._at = 0
         self.events: list[Event] = []
@@ -84,6 +85,12 @@ class Timeline:
         step = self._step(fact)
         step.shown, step.child = True, fact.child
         step.status, step.ended_at = "running", None
+
+    def _child_effects_kept(self, fact: Told) -> None:
+        """The step's effect is what the child did: in one piece, or in several where other things were done between."""
+        step = self._step(fact)
+        self._orders[fact.order] = step.step
+        self._kept.setdefault(step.step, set()).add(fact.order)
 
     def _error_thrown(self, fact: Told) -> None:
         """Of a call, or of somebody who works on the step; what a system refuses is told by itself."""
@@ -200,7 +207,9 @@ class Timeline:
             undo = undone.undo = undone.undo or Undo("running", fact.step, self._at)
             undo.status = "nothing-to-undo" if fact.null else "undone"
             undo.ended_at = self._at
-            undone.status = "undone"
+            left = self._kept.get(undone.step, set())
+            left.discard(fact.order)
+            undone.status = undone.status if left else "undone"
         if fact.step is not None and fact.step in self._steps:
             self._applied(self._steps[fact.step])
             self._end(self._steps[fact.step], "completed")
@@ -239,6 +248,7 @@ _FOLDS: dict[str, Callable[[Timeline, Told], None]] = {
     "rounds-planned": Timeline._rounds_planned,
     "round-done": Timeline._round_done,
     "child-called": Timeline._child_called,
+    "child-effects-kept": Timeline._child_effects_kept,
     "error-thrown": Timeline._error_thrown,
     "step-waiting": Timeline._step_waiting,
     "command-issued": Timeline._command_issued,
@@ -272,6 +282,9 @@ _SILENT = frozenset(
         "condition-dropped",
         "listener-opened",
         "listener-closed",
+        "token-parked",
+        "tokens-dropped",
+        "timer-held",
         "input-ignored",
         "locks-requested",
         "locks-taken",

@@ -93,3 +93,11 @@ def test_an_ended_instance_that_its_caller_has_undone_is_open_meanwhile(journal:
     summary.apply(90, MONDAY, facts_of(b'[{"fact":"status-changed","status":"compensating"}]'))
 
     assert (summary.status, summary.ended_at) == ("compensating", None)
+
+
+def test_an_instance_that_was_migrated_has_its_new_version(journal: Journal) -> None:
+    summary = folded(journal("completes"))
+
+    summary.apply(90, MONDAY, facts_of(b'[{"fact":"migrated","version":3}]'))
+
+    assert summary.version == 3

@@ -167,22 +167,33 @@ def test_an_activity_that_is_done_several_times_tells_how_far_it_is_and_has_a_st
 
 
 def test_a_call_names_the_instance_that_it_runs_and_how_that_ended() -> None:
-    timeline = told(
+    begun: list[list[dict[str, Any]]] = [
         [
             {"fact": "entered", "step": 2, "element": "call", "scope": 1},
             {"fact": "child-called", "step": 2, "child": "i.2", "process": "p"},
         ],
         [
-            {"fact": "step-completed", "step": 2, "element": "call", "order": 1, "late": True, "child": "i.2"},
+            {"fact": "child-effects-kept", "step": 2, "element": "call", "order": 1, "child": "i.2", "count": 1},
+            {"fact": "child-effects-kept", "step": 2, "element": "call", "order": 2, "child": "i.2", "count": 3},
             {"fact": "error-thrown", "step": 2, "code": "NO_CREDIT", "message": "not this one"},
-            {"fact": "undo-started", "step": 3, "order": 1, "element": "call", "scope": 1},
+            {"fact": "undo-started", "step": 3, "order": 2, "element": "call", "scope": 1},
             {"fact": "step-waiting", "step": 3, "waits_for": "child"},
-            {"fact": "child-told", "step": 3, "child": "i.2", "what": "undo"},
+            {"fact": "child-told", "step": 3, "child": "i.2", "what": "undo", "left": 1},
         ],
-    )
+    ]
+    undone: list[list[dict[str, Any]]] = [
+        [{"fact": "undone", "order": 2, "element": "call", "step": 3}],
+        [
+            {"fact": "undo-started", "step": 4, "order": 1, "element": "call", "scope": 1},
+            {"fact": "undone", "order": 1, "element": "call", "step": 4},
+        ],
+    ]
 
+    timeline = told(*begun)
     (call,) = timeline.steps
     assert (call.child, call.status, call.undo and call.undo.status) == ("i.2", "rejected", "running")
+    assert told(*begun, undone[0]).steps[0].status == "rejected"
+    assert told(*begun, *undone).steps[0].status == "undone"
     assert [(event.fact, event.code, event.what) for event in timeline.events] == [
         ("error-thrown", "NO_CREDIT", None),
         ("child-told", None, "undo"),
