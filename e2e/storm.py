@@ -3,13 +3,18 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import requests
 
 from e2e.auditor import check_exactly_once, check_expected, fetch_books
+from e2e.auditor.books import RESERVATION, SALES_ORDER
+from e2e.auditor.findings import EXPECTED_KINDS
 from e2e.hubs import Api, Hub, Process, until
+from e2e.stacks import order
 from sandbox.testing import SandboxProcess
 
 FINAL = ("completed", "compensated")
@@ -20,27 +25,30 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Storm:
-    """`orders` orders and `kills` kills, drawn from `seed`."""
+    """`orders` orders and `kills` kills, drawn from `seed`. They run as `process`, which makes documents of `kinds`."""
 
     orders: int
     kills: int
     seed: int
+    process: str = "order-to-delivery"
+    kinds: Collection[str] = EXPECTED_KINDS
 
     def rage(self, hub: Hub, sandbox: SandboxProcess) -> None:
         """Run it; raises `AssertionError` where anything was lost, doubled, or left behind."""
         print(f"storm: seed {self.seed}, {self.orders} orders, {self.kills} kills")  # for the report
         chance = random.Random(self.seed)  # repeatable
         doomed = {f"SO-{n:05}": chance.random() < 0.5 for n in range(self.orders)}
-        self._confirm(sandbox, list(doomed.items())[: self.orders // 2])
+        self.begin(hub, sandbox, list(doomed.items())[: self.orders // 2])
         self._kill(hub, sandbox, chance, list(doomed.items())[self.orders // 2 :])
         try:
-            until(lambda: ended(hub) >= self.orders, PATIENCE, "not all sagas ended")
+            until(lambda: ended(hub, self.process) >= self.orders, PATIENCE, "not all sagas ended")
         except AssertionError as error:
-            error.add_note(unfinished(hub))
+            error.add_note(unfinished(hub, self.process))
             raise
         self._audit(hub, sandbox, doomed)
 
-    def _confirm(self, sandbox: SandboxProcess, orders: Sequence[tuple[str, bool]]) -> None:
+    def begin(self, hub: Hub, sandbox: SandboxProcess, orders: Sequence[tuple[str, bool]]) -> None:
+        """Orders (number, whether it is doomed) are confirmed in the CRM, whose events start them."""
         for number, fails in orders:
             item = {"material": "MAT-EMPTY" if fails else "MAT-100", "quantity": 1}
             order = {"customer": "10100001", "status": "Confirmed", "po_number": number, "order_number": number}
@@ -53,8 +61,8 @@ class Storm:
         share = -(-len(orders) // self.kills)
         busy = 0
         for kill in range(self.kills):
-            self._confirm(sandbox, orders[kill * share : (kill + 1) * share])
-            busy += _work_in_flight(hub)
+            self.begin(hub, sandbox, orders[kill * share : (kill + 1) * share])
+            busy += _work_in_flight(hub, self.process)
             time.sleep(chance.random() * MOST_CALM)  # the randomness of the moment is the test
             victim: Process = chance.choice(hub.mortal)
             victim.check()
@@ -64,44 +72,66 @@ class Storm:
         assert busy >= self.kills * 0.8
 
     def _audit(self, hub: Hub, sandbox: SandboxProcess, doomed: dict[str, bool]) -> None:
-        found = [(i["business_key"], i["status"]) for i in Api(hub).instances(process="order-to-delivery")]
+        found = [(i["business_key"], i["status"]) for i in Api(hub).instances(process=self.process)]
         assert sorted(found) == sorted((key, "compensated" if fails else "completed") for key, fails in doomed.items())
         books = fetch_books(sandbox.admin_url)
         findings = check_exactly_once(books)
-        findings += check_expected(books, {key: "undone" if fails else "completed" for key, fails in doomed.items()})
+        outcomes = {key: "undone" if fails else "completed" for key, fails in doomed.items()}
+        findings += check_expected(books, outcomes, self.kinds)
         assert findings == []
 
 
-def _work_in_flight(hub: Hub) -> bool:
+@dataclass(frozen=True)
+class CallStorm(Storm):
+    """The same over a process that calls two others; the second of them fails when it has done its part."""
+
+    process: str = "sells-and-reserves"
+    kinds: Collection[str] = (SALES_ORDER, RESERVATION)
+
+    def begin(self, hub: Hub, sandbox: SandboxProcess, orders: Sequence[tuple[str, bool]]) -> None:
+        """Started over the API, which is asked again where it was killed."""
+        for number, fails in orders:
+            body = {"business_key": number, "variables": {"order": {**order(number), "implausible": fails}}}
+            until(partial(self._started, Api(hub), number, body), PATIENCE, "the hub takes no orders")
+
+    def _started(self, api: Api, number: str, body: dict[str, Any]) -> bool:
+        path, headers = f"/processes/{self.process}/instances", {"Idempotency-Key": number}
+        try:
+            return api.call("POST", path, json=body, headers=headers).status_code in (201, 202)
+        except requests.RequestException:
+            return False
+
+
+def _work_in_flight(hub: Hub, process: str) -> bool:
     """Wait until the hub is up (again) and has sagas under way; False if none came."""
     api = Api(hub)
     api.wait_ready()
     deadline = time.monotonic() + WORK_COMES_WITHIN
     while time.monotonic() < deadline:
         for status in ("running", "compensating"):
-            if any(True for _ in api.instances(process="order-to-delivery", status=status)):
+            if any(True for _ in api.instances(process=process, status=status)):
                 return True
         time.sleep(0.02)
     return False
 
 
-def statuses(hub: Hub) -> Counter[str]:
-    """How many instances have which status; empty while the hub cannot tell."""
+def statuses(hub: Hub, process: str) -> Counter[str]:
+    """How many instances of a process have which status; empty while the hub cannot tell."""
     try:
-        return Counter(instance["status"] for instance in Api(hub).instances(process="order-to-delivery"))
+        return Counter(instance["status"] for instance in Api(hub).instances(process=process))
     except requests.RequestException:
         return Counter()
 
 
-def unfinished(hub: Hub) -> str:
+def unfinished(hub: Hub, process: str) -> str:
     """What a person would look at: how many have which status, the incidents, the timelines of two open instances."""
     api = Api(hub)
-    open_ = [i for i in api.instances(process="order-to-delivery") if i["status"] not in FINAL]
+    open_ = [i for i in api.instances(process=process) if i["status"] not in FINAL]
     timelines = [api.call("GET", f"/instances/{instance['id']}/timeline").text for instance in open_[:2]]
     incidents = api.call("GET", "/incidents").text[:3000]
-    return "\n".join([str(statuses(hub)), incidents, *timelines])
+    return "\n".join([str(statuses(hub, process)), incidents, *timelines])
 
 
-def ended(hub: Hub) -> int:
+def ended(hub: Hub, process: str) -> int:
     """How many instances have a final status."""
-    return sum(statuses(hub)[status] for status in FINAL)
+    return sum(statuses(hub, process)[status] for status in FINAL)

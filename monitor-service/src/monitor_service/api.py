@@ -35,6 +35,7 @@ class Api:
             start=_ms("from", query.get("from")),
             end=_ms("to", query.get("to")),
             error=query.get("error"),
+            root=query.get("root"),
         )
         with reading(self._engine) as connection:
             found, following = search.search(connection, conditions, limit, cursor)

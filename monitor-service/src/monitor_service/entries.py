@@ -39,6 +39,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     process: str = ""
     version: int = 0
     business_key: str | None = None
+    parent: str | None = None
     lingers: bool = False
 
 
@@ -66,6 +67,13 @@ class Told(msgspec.Struct, frozen=True):
     null: bool = False
     action: str = ""
     by: str | None = None
+    scope: int = 0
+    item: int | None = None
+    total: int | None = None
+    child: str | None = None
+    name: str | None = None
+    what: str | None = None
+    outcome: str | None = None
 
 
 class _Named(msgspec.Struct):

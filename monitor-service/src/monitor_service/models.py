@@ -39,7 +39,11 @@ instances = Table(
     Column("incidents", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("previous_seq", Integer, nullable=False),
+    Column("parent", _text()),
+    Column("root", _text()),
 )
+_is_child = instances.c.parent.is_not(None)
+Index("instances_root", instances.c.root, postgresql_where=_is_child, sqlite_where=_is_child)
 Index("instances_started", instances.c.started_at, instances.c.id)
 Index("instances_status", instances.c.status, instances.c.started_at)
 Index("instances_key", instances.c.business_key)

@@ -11,7 +11,8 @@ from monitor_service.models import documents, entries, gaps, incidents, instance
 
 
 class Conditions(msgspec.Struct, frozen=True):
-    """What is looked for; all that is given must hold. Times in ms: `start` inclusive, `end` exclusive."""
+    """What is looked for; all that is given must hold. Times in ms: `start` inclusive, `end` exclusive. `root`: that
+    instance, and everything below it."""
 
     business_key: str | None = None
     document: str | None = None
@@ -20,6 +21,7 @@ class Conditions(msgspec.Struct, frozen=True):
     start: int | None = None
     end: int | None = None
     error: str | None = None
+    root: str | None = None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -35,6 +37,8 @@ class Found(msgspec.Struct, frozen=True):
     error: str | None
     incidents: int
     seq: int
+    parent: str | None
+    root: str | None
     documents: list[tuple[str, str, str]]
 
 
@@ -94,7 +98,8 @@ def list_incidents(
     if not resolved:
         statement = statement.where(c.resolved_at.is_(None))
     if cursor is not None:
-        at, id_, step, seq = _parts(cursor, 4)
+        at, rest = _parts(cursor, 1)
+        id_, step, seq = _parts_from_the_end(rest, 2)
         statement = statement.where(tuple_(*order) < tuple_(_number(at), id_, _number(step), _number(seq)))
     rows = [OpenIncident(*row) for row in connection.execute(statement)]
     last = rows[limit - 1] if len(rows) > limit else None
@@ -125,6 +130,8 @@ def _instance() -> Select[Any]:
         c.error,
         c.incidents,
         c.seq,
+        c.parent,
+        c.root,
     )
 
 
@@ -144,6 +151,9 @@ def _matching(conditions: Conditions) -> Select[Any]:
         statement = statement.where(c.started_at >= conditions.start)
     if conditions.end is not None:
         statement = statement.where(c.started_at < conditions.end)
+    if conditions.root is not None:
+        below = c.parent.is_not(None) & (c.root == conditions.root)
+        statement = statement.where((c.id == conditions.root) | below)
     if conditions.error is not None:
         statement = statement.where(c.error.icontains(conditions.error, autoescape=True))
     return statement
@@ -159,13 +169,21 @@ def _with_documents(connection: Connection, rows: Sequence[Any]) -> list[Found]:
 
 
 def _position(cursor: str) -> tuple[int, str]:
-    at, id_ = _parts(cursor, 2)
+    at, id_ = _parts(cursor, 1)
     return _number(at), id_
 
 
-def _parts(cursor: str, count: int) -> list[str]:
-    parts = cursor.split(".")
-    if len(parts) != count:
+def _parts(cursor: str, dots: int) -> list[str]:
+    """Ids of called instances have dots themselves."""
+    parts = cursor.split(".", dots)
+    if len(parts) != dots + 1:
+        raise BadCursor
+    return parts
+
+
+def _parts_from_the_end(rest: str, dots: int) -> list[str]:
+    parts = rest.rsplit(".", dots)
+    if len(parts) != dots + 1:
         raise BadCursor
     return parts
 

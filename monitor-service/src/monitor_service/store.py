@@ -27,10 +27,13 @@ _instances = bulk.insert(
         "incidents": "bigint",
         "seq": "bigint",
         "previous_seq": "bigint",
+        "parent": "text",
+        "root": "text",
     },
     "(id) DO UPDATE SET process = excluded.process, version = excluded.version, business_key = excluded.business_key,"
     " status = excluded.status, started_at = excluded.started_at, ended_at = excluded.ended_at, error = excluded.error,"
-    " incidents = excluded.incidents, seq = excluded.seq, previous_seq = excluded.previous_seq"
+    " incidents = excluded.incidents, seq = excluded.seq, previous_seq = excluded.previous_seq,"
+    " parent = excluded.parent, root = excluded.root"
     " WHERE instances.seq = excluded.previous_seq",
 )
 _documents = bulk.insert(
@@ -93,6 +96,8 @@ def _row(s: Summary) -> tuple[object, ...]:
         len(s.open_incidents),
         s.seq,
         s.written,
+        s.parent,
+        s.root,
     )
 
 

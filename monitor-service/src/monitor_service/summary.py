@@ -47,6 +47,7 @@ class Summary(msgspec.Struct):
     started_at: int = 0
     ended_at: int | None = None
     error: str | None = None
+    parent: str | None = None
     seq: int = 0
     written: int = 0
     ahead: bool = False
@@ -64,6 +65,11 @@ class Summary(msgspec.Struct):
             if fold is not None:
                 fold(self, fact, at)
 
+    @property
+    def root(self) -> str | None:
+        """The first of the instances that called one another; None: nobody called this one."""
+        return None if self.parent is None else self.id.partition(".")[0]
+
     def wrote(self) -> None:
         """The store knows all of it now."""
         self.written = self.seq
@@ -80,6 +86,11 @@ def _instance_started(summary: Summary, fact: Fact, at: int) -> None:
     summary.process, summary.version = clean(fact.process), fact.version
     summary.business_key = None if fact.business_key is None else clean(fact.business_key)[:LONGEST_KEY]
     summary.started_at = at
+    summary.parent = None if fact.parent is None else clean(fact.parent)[:LONGEST_KEY]
+
+
+def _migrated(summary: Summary, fact: Fact, at: int) -> None:
+    summary.version = fact.version
 
 
 def _status_changed(summary: Summary, fact: Fact, at: int) -> None:
@@ -151,6 +162,8 @@ _FOLDS: dict[str, Callable[[Summary, Fact, int], None]] = {
     "status-changed": _status_changed,
     "entered": _entered,
     "undo-started": _entered,
+    "listener-opened": _entered,
+    "migrated": _migrated,
     "command-issued": _command_issued,
     "step-completed": _step_completed,
     "step-rejected": _step_rejected,

@@ -2,73 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from monitor_service.entries import Told, told_of
-
-
-class Attempt(msgspec.Struct):
-    """A command and its outcome; times in ms."""
-
-    attempt: int
-    sent_at: int
-    answered_at: int | None = None
-    outcome: str | None = None
-    code: str | None = None
-    reason: str | None = None
-    retry_at: int | None = None
-
-
-class Probe(msgspec.Struct):
-    """A question whether an attempt was applied, and the answer."""
-
-    attempt: int
-    sent_at: int
-    answered_at: int | None = None
-    verdict: str | None = None
-
-
-class Undo(msgspec.Struct):
-    """How a step's effect was taken back, by the step `step`; its attempts and probes are the undo's."""
-
-    status: str
-    step: int | None
-    started_at: int
-    operation: str | None = None
-    ended_at: int | None = None
-    attempts: list[Attempt] = []
-    probes: list[Probe] = []
-
-
-class Step(msgspec.Struct):
-    """One activity. `shown`: something happened in it that is worth telling; gateways only pass tokens on."""
-
-    step: int
-    element: str
-    started_at: int
-    status: str = "running"
-    ended_at: int | None = None
-    system: str | None = None
-    operation: str | None = None
-    attempts: list[Attempt] = []
-    probes: list[Probe] = []
-    undo: Undo | None = None
-    shown: bool = False
-    undoes: int | None = None
-
-
-class Event(msgspec.Struct, omit_defaults=True):
-    """Something that happened to the instance beside its steps: an operator's act, a late reply, a fact of a newer
-    version that this one does not know."""
-
-    at: int
-    seq: int
-    fact: str
-    step: int | None = None
-    element: str | None = None
-    code: str | None = None
-    message: str | None = None
-    by: str | None = None
+from monitor_service.steps import Attempt, Event, Items, Probe, Step, Undo
 
 
 class Timeline:
@@ -77,6 +12,8 @@ class Timeline:
     def __init__(self) -> None:
         self._steps: dict[int, Step] = {}
         self._orders: dict[int, int] = {}
+        self._insides: dict[int, int] = {}
+        self._kept: dict[int, set[int]] = {}
         self._probed: set[int] = set()
         self._at = 0
         self.events: list[Event] = []
@@ -106,7 +43,7 @@ class Timeline:
 
     def _entered(self, fact: Told) -> None:
         id_ = fact.step or 0
-        self._steps[id_] = Step(id_, fact.element or "", self._at)
+        self._steps[id_] = Step(id_, fact.element or "", self._at, item=fact.item)
 
     def _left(self, fact: Told) -> None:
         self._end(self._step(fact), "completed")
@@ -131,6 +68,35 @@ class Timeline:
 
     def _scope_opened(self, fact: Told) -> None:
         self._step(fact).shown = True
+        self._insides[fact.scope] = fact.step or 0
+
+    # -- several times, and elsewhere
+
+    def _rounds_planned(self, fact: Told) -> None:
+        if step := self._steps.get(self._insides.get(fact.scope, 0)):
+            step.items = Items(fact.total)
+
+    def _round_done(self, fact: Told) -> None:
+        step = self._steps.get(self._insides.get(fact.scope, 0))
+        if step is not None and step.items is not None:
+            step.items.done += 1
+
+    def _child_called(self, fact: Told) -> None:
+        step = self._step(fact)
+        step.shown, step.child = True, fact.child
+        step.status, step.ended_at = "running", None
+
+    def _child_effects_kept(self, fact: Told) -> None:
+        """The step's effect is what the child did: in one piece, or in several where other things were done between."""
+        step = self._step(fact)
+        self._orders[fact.order] = step.step
+        self._kept.setdefault(step.step, set()).add(fact.order)
+
+    def _error_thrown(self, fact: Told) -> None:
+        """Of a call, or of somebody who works on the step; what a system refuses is told by itself."""
+        step = self._steps.get(fact.step or 0)
+        if step is not None and step.status != "rejected":
+            step.status, step.ended_at = "rejected", self._at
 
     def _step_waiting(self, fact: Told) -> None:
         step = self._step(fact)
@@ -241,7 +207,9 @@ class Timeline:
             undo = undone.undo = undone.undo or Undo("running", fact.step, self._at)
             undo.status = "nothing-to-undo" if fact.null else "undone"
             undo.ended_at = self._at
-            undone.status = "undone"
+            left = self._kept.get(undone.step, set())
+            left.discard(fact.order)
+            undone.status = undone.status if left else "undone"
         if fact.step is not None and fact.step in self._steps:
             self._applied(self._steps[fact.step])
             self._end(self._steps[fact.step], "completed")
@@ -265,6 +233,9 @@ def _event(seq: int, at: int, fact: Told) -> Event:
         fact.code or None,
         fact.message or fact.reason or None,
         fact.by,
+        fact.name,
+        fact.child,
+        fact.what or fact.outcome,
     )
 
 
@@ -274,6 +245,11 @@ _FOLDS: dict[str, Callable[[Timeline, Told], None]] = {
     "joined": Timeline._joined,
     "interrupted": Timeline._interrupted,
     "scope-opened": Timeline._scope_opened,
+    "rounds-planned": Timeline._rounds_planned,
+    "round-done": Timeline._round_done,
+    "child-called": Timeline._child_called,
+    "child-effects-kept": Timeline._child_effects_kept,
+    "error-thrown": Timeline._error_thrown,
     "step-waiting": Timeline._step_waiting,
     "command-issued": Timeline._command_issued,
     "step-accepted": Timeline._step_accepted,
@@ -288,7 +264,7 @@ _FOLDS: dict[str, Callable[[Timeline, Told], None]] = {
     "undone": Timeline._undone,
 }
 # Told beside the steps as well.
-_TOLD = frozenset({"incident-raised"})
+_TOLD = frozenset({"incident-raised", "error-thrown"})
 # Known, and nothing that anybody would read in a timeline.
 _SILENT = frozenset(
     {
@@ -301,6 +277,14 @@ _SILENT = frozenset(
         "timer-cleared",
         "subscribed",
         "unsubscribed",
+        "condition-watched",
+        "condition-changed",
+        "condition-dropped",
+        "listener-opened",
+        "listener-closed",
+        "token-parked",
+        "tokens-dropped",
+        "timer-held",
         "input-ignored",
         "locks-requested",
         "locks-taken",

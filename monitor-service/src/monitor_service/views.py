@@ -7,7 +7,8 @@ import msgspec
 
 from monitor_service.diagrams import Element, Elements
 from monitor_service.search import Found, OpenIncident
-from monitor_service.timeline import Attempt, Event, Probe, Step, Timeline, Undo
+from monitor_service.steps import Attempt, Event, Probe, Step, Undo
+from monitor_service.timeline import Timeline
 
 _NAMELESS = Element()
 
@@ -32,6 +33,8 @@ def instance_view(found: Found) -> dict[str, Any]:
         "documents": [{"name": name, "number": number, "system": system} for system, name, number in found.documents],
         "incidents": found.incidents,
         "error": found.error,
+        "parent": found.parent,
+        "root": found.root or found.id,
     }
 
 
@@ -71,6 +74,9 @@ def _step(step: Step, element: Element) -> dict[str, Any]:
         "attempts": [_attempt(attempt) for attempt in step.attempts],
         "probes": [_probe(probe) for probe in step.probes],
         "undo": _undo(step.undo) if step.undo else None,
+        "item": step.item,
+        "items": msgspec.structs.asdict(step.items) if step.items else None,
+        "child": step.child,
     }
 
 

@@ -63,6 +63,42 @@ def test_pages_follow_each_other_without_holes(client: httpx.Client) -> None:
     assert seen == ["exhausted", "stuck-undo", "refused", "completes"]
 
 
+def test_callers_and_those_that_they_call_are_found_by_their_root_page_by_page(hub: Any, client: httpx.Client) -> None:
+    # given a family, whose ids have dots, and one that only looks like it
+    family = ["ab", "ab.2", "ab.2.5-1", "abc"]
+    for minute, id_ in enumerate(family):
+        parent = id_.rpartition(".")[0]
+        started = {"fact": "instance-started", "process": "p", "version": 1, **({"parent": parent} if parent else {})}
+        raised = {"fact": "incident-raised", "step": 3, "code": "CHILD_REFUSED"}
+        entry = JournalEntry(
+            instance=id_,
+            seq=1,
+            at=minute,
+            input_id="s",
+            input=msgspec.Raw(b"{}"),
+            facts=msgspec.Raw(msgspec.json.encode([started, raised])),
+            process="p",
+            version=1,
+        )
+        hub.publish(entry)
+        hub.follow(1)
+
+    # when
+    first = client.get("/instances?root=ab&limit=2").json()
+    rest = client.get("/instances", params={"root": "ab", "limit": 2, "cursor": first["next_cursor"]}).json()
+    incidents = client.get("/incidents?limit=2").json()
+    others = client.get("/incidents", params={"limit": 2, "cursor": incidents["next_cursor"]}).json()
+
+    # then
+    assert [(item["id"], item["parent"], item["root"]) for item in [*first["items"], *rest["items"]]] == [
+        ("ab.2.5-1", "ab.2", "ab"),
+        ("ab.2", "ab", "ab"),
+        ("ab", None, "ab"),
+    ]
+    found = [item["instance"] for item in [*incidents["items"], *others["items"]]]
+    assert (len(found), len(set(found))) == (4, 4)
+
+
 def test_a_wrong_condition_is_refused(client: httpx.Client) -> None:
     for query in ("status=asleep", "from=yesterday", "limit=0", "colour=red", "cursor=x", "cursor=a.b"):
         assert client.get(f"/instances?{query}").status_code == 400, query
@@ -82,6 +118,8 @@ def test_a_summary_says_what_an_operator_looks_for(client: httpx.Client) -> None
         "documents": [{"name": "salesOrder", "number": "4716", "system": "sys"}],
         "incidents": 1,
         "error": "ALREADY_INVOICED",
+        "parent": None,
+        "root": "stuck-undo",
     }
 
 

@@ -77,3 +77,27 @@ def test_a_fact_of_a_newer_vocabulary_breaks_nothing_beside_it(fact: bytes) -> N
     summary.apply(1, 5, facts_of(b"[" + fact + b',{"fact":"status-changed","status":"waiting"}]'))
 
     assert (summary.seq, summary.status) == (1, "waiting")
+
+
+def test_an_instance_that_another_one_called_knows_its_caller_and_their_root() -> None:
+    summary = Summary("a.2.5-1")
+
+    summary.apply(1, MONDAY, facts_of(b'[{"fact":"instance-started","process":"p","version":1,"parent":"a.2"}]'))
+
+    assert (summary.parent, summary.root) == ("a.2", "a")
+
+
+def test_an_ended_instance_that_its_caller_has_undone_is_open_meanwhile(journal: Journal) -> None:
+    summary = folded(journal("completes"))
+
+    summary.apply(90, MONDAY, facts_of(b'[{"fact":"status-changed","status":"compensating"}]'))
+
+    assert (summary.status, summary.ended_at) == ("compensating", None)
+
+
+def test_an_instance_that_was_migrated_has_its_new_version(journal: Journal) -> None:
+    summary = folded(journal("completes"))
+
+    summary.apply(90, MONDAY, facts_of(b'[{"fact":"migrated","version":3}]'))
+
+    assert summary.version == 3

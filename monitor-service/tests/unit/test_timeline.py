@@ -1,10 +1,13 @@
 """The timeline of an instance, folded from journals that the engine wrote."""
 
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 
-from monitor_service.timeline import Step, Timeline, fold
+from monitor_service.steps import Items, Step
+from monitor_service.timeline import Timeline, fold
 from service_kit.messages import JournalEntry
 
 Journal = Callable[[str], list[JournalEntry]]
@@ -130,3 +133,97 @@ def test_what_is_not_known_is_told_and_breaks_nothing(fact: bytes, told: list[st
     timeline = fold([(1, 5, b"[" + fact + b',{"fact":"entered","step":3,"element":"a"}]')])
 
     assert [event.fact for event in timeline.events] == told
+
+
+# -- facts of the whole profile; the journals above are of the engine's first form
+
+
+def told(*rows: list[dict[str, Any]]) -> Timeline:
+    return fold((seq, MONDAY + seq, msgspec.json.encode(facts)) for seq, facts in enumerate(rows, 1))
+
+
+def test_an_activity_that_is_done_several_times_tells_how_far_it_is_and_has_a_step_for_each_item() -> None:
+    timeline = told(
+        [
+            {"fact": "entered", "step": 2, "element": "each", "scope": 1, "body": True},
+            {"fact": "scope-opened", "scope": 3, "parent": 1, "step": 2, "element": "each"},
+            {"fact": "rounds-planned", "scope": 3, "total": 2, "values": ["a", "b"]},
+            {"fact": "scope-opened", "scope": 4, "parent": 3, "step": 2, "element": "each", "item": 1},
+            {"fact": "entered", "step": 5, "element": "each", "scope": 4, "item": 1},
+            {"fact": "step-waiting", "step": 5, "waits_for": "person"},
+        ],
+        [
+            {"fact": "step-completed", "step": 5, "element": "each", "order": 1},
+            {"fact": "left", "step": 5},
+            {"fact": "scope-closed", "scope": 4},
+            {"fact": "round-done", "scope": 3, "item": 1, "result": 7},
+        ],
+    )
+
+    body, item = timeline.steps
+    assert (body.item, body.items, body.status) == (None, Items(total=2, done=1), "running")
+    assert (item.item, item.items, item.status) == (1, None, "completed")
+    assert timeline.events == []
+
+
+def test_a_call_names_the_instance_that_it_runs_and_how_that_ended() -> None:
+    begun: list[list[dict[str, Any]]] = [
+        [
+            {"fact": "entered", "step": 2, "element": "call", "scope": 1},
+            {"fact": "child-called", "step": 2, "child": "i.2", "process": "p"},
+        ],
+        [
+            {"fact": "child-effects-kept", "step": 2, "element": "call", "order": 1, "child": "i.2", "count": 1},
+            {"fact": "child-effects-kept", "step": 2, "element": "call", "order": 2, "child": "i.2", "count": 3},
+            {"fact": "error-thrown", "step": 2, "code": "NO_CREDIT", "message": "not this one"},
+            {"fact": "undo-started", "step": 3, "order": 2, "element": "call", "scope": 1},
+            {"fact": "step-waiting", "step": 3, "waits_for": "child"},
+            {"fact": "child-told", "step": 3, "child": "i.2", "what": "undo", "left": 1},
+        ],
+    ]
+    undone: list[list[dict[str, Any]]] = [
+        [{"fact": "undone", "order": 2, "element": "call", "step": 3}],
+        [
+            {"fact": "undo-started", "step": 4, "order": 1, "element": "call", "scope": 1},
+            {"fact": "undone", "order": 1, "element": "call", "step": 4},
+        ],
+    ]
+
+    timeline = told(*begun)
+    (call,) = timeline.steps
+    assert (call.child, call.status, call.undo and call.undo.status) == ("i.2", "rejected", "running")
+    assert told(*begun, undone[0]).steps[0].status == "rejected"
+    assert told(*begun, *undone).steps[0].status == "undone"
+    assert [(event.fact, event.code, event.what) for event in timeline.events] == [
+        ("error-thrown", "NO_CREDIT", None),
+        ("child-told", None, "undo"),
+    ]
+
+
+def test_signals_messages_escalations_and_what_a_caller_is_told_stand_beside_the_steps() -> None:
+    timeline = told(
+        [
+            {"fact": "signal-thrown", "step": 2, "name": "plant.closed", "payload": {"plant": "1010"}},
+            {"fact": "message-thrown", "step": 3, "name": "order.shipped", "key": "SO-1"},
+            {"fact": "escalation-thrown", "step": 4, "code": "LATE", "caught_by": "Event_late"},
+            {"fact": "transaction-cancelled", "scope": 5, "by": "Event_cancel"},
+            {"fact": "parent-told", "number": 1, "parent": "i", "step": 7, "outcome": "completed"},
+            {"fact": "condition-watched", "condition": 8, "step": 4, "element": "Event_if"},
+            {"fact": "listener-opened", "step": 9, "element": "Event_any", "scope": 1},
+        ]
+    )
+
+    assert [(event.fact, event.name or event.code or event.by or event.what) for event in timeline.events] == [
+        ("signal-thrown", "plant.closed"),
+        ("message-thrown", "order.shipped"),
+        ("escalation-thrown", "LATE"),
+        ("transaction-cancelled", "Event_cancel"),
+        ("parent-told", "completed"),
+    ]
+    assert timeline.steps == []
+
+
+def test_facts_that_nobody_knows_yet_break_nothing_whatever_their_fields_are() -> None:
+    timeline = told([{"fact": "from-the-future", "step": "seven", "scope": [], "item": {}, "child": 1}, {"step": 2}])
+
+    assert [event.fact for event in timeline.events] == ["from-the-future?", "unknown?"]

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from saga_coordinator import bpmn
 from saga_coordinator.cache import Cache
 from saga_coordinator.clock import Clock
+from saga_coordinator.context import Context
 from saga_coordinator.correlation import Correlator
 from saga_coordinator.decisions import Decisions
 from saga_coordinator.engine.process import Expression, Process
@@ -23,7 +24,6 @@ from saga_coordinator.service import Service
 from saga_coordinator.settings import Settings
 from saga_coordinator.sweep import Sweep
 from saga_coordinator.timers import Timekeeper
-from saga_coordinator.turn import Context
 from saga_coordinator.vault import Vault
 from saga_coordinator.worker import Worker
 from service_kit import calendars, expressions

@@ -98,7 +98,22 @@ class Chain(msgspec.Struct):
 
 
 # Inputs whose sender waits for an answer.
-ASKED = (i.Start, i.CompleteStep, i.Retry, i.Cancel, i.ChooseFlows, i.SetVariables, i.Throw, i.FireEvent)
+ASKED = (
+    i.Start,
+    i.CompleteStep,
+    i.Retry,
+    i.Cancel,
+    i.ChooseFlows,
+    i.SetVariables,
+    i.Throw,
+    i.FireEvent,
+    i.Skip,
+    i.Move,
+    i.ByHand,
+    i.Suspend,
+    i.Resume,
+    i.Migrate,
+)
 LONGEST_REASON = 2_000
 _IGNORED = (f.ReplyIgnored, f.InputIgnored)
 

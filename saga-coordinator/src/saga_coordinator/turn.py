@@ -10,59 +10,30 @@ Two rules keep it right whatever anybody else does at the same time:
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-import msgspec
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
-from saga_coordinator import calls, correlation, locking, secrecy, wire
-from saga_coordinator.cache import Cache, Known, folded
+from saga_coordinator import locking, secrecy, wire
+from saga_coordinator.aftermath import Aftermath
+from saga_coordinator.cache import Known, folded
 from saga_coordinator.claims import claims_of, one_claim_per_key
-from saga_coordinator.clock import Clock
+from saga_coordinator.context import Context, Done
 from saga_coordinator.deciding import (
     ASKED,
     Chain,
     Decider,
-    Duplicate,
     Item,
-    Journalled,
-    Poisoned,
-    Refused,
-    Returned,
     by_instance,
 )
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
-from saga_coordinator.failing import failed
-from saga_coordinator.registry import Registry
-from saga_coordinator.settings import Settings
-from saga_coordinator.store import instances, journal, messages, refusals
+from saga_coordinator.store import instances, journal, refusals
 from saga_coordinator.store.instances import Claim
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.messages import Message
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
-from saga_coordinator.vault import Vault
 from saga_coordinator.writing import KeysLost, RowsLost, Writes, write, writes_of
-from service_kit.broker import Outgoing
 from service_kit.database import reading, writing
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What a turn works with."""
-
-    store: Engine
-    registry: Registry
-    clock: Clock
-    cache: Cache
-    settings: Settings
-    vault: Vault
-
-
-class Done(msgspec.Struct):
-    """What is left to do when everything is committed."""
-
-    outgoing: list[Outgoing] = []
-    poisoned: list[tuple[Item, str]] = []
 
 
 class Turn:
@@ -84,7 +55,8 @@ class Turn:
         try:
             self._recall_refusals()
             done = self._committed(self._decided(self._items))
-            return self._finish(done)
+            unreadable = [(item, why) for id_, why in self._unreadable.items() for item in self._items[id_]]
+            return Aftermath(self._context, self._now).of(done, unreadable, self._given, self._told)
         except BaseException:
             self._context.cache.evict(self._items)
             raise
@@ -239,81 +211,3 @@ class Turn:
             inputs.update((entry.row.input_id, entry.row.seq) for entry in entries)
             whole = chain.known.whole if chain.known else True
             self._context.cache.put(chain.instance, Known(entries[-1].state, inputs, whole))
-
-    # -- afterwards
-
-    def _finish(self, chains: list[Chain]) -> Done:
-        done = Done()
-        lanes, unseal = self._context.settings.lanes, self._context.vault.open
-        duplicates: list[tuple[Chain, Item]] = []
-        returned: list[i.MessageArrived] = []
-        for chain in chains:
-            for item, result in zip(chain.items, chain.results, strict=True):
-                match result:
-                    case Journalled():
-                        done.outgoing += wire.effects_of(result.row, result.facts, result.state, lanes, unseal)
-                    case Duplicate():
-                        duplicates.append((chain, item))
-                    case Returned() if type(item.input) is i.MessageArrived:
-                        returned.append(item.input)
-                    case Refused():
-                        report = _told_to_caller(item.input, result.refusal)
-                        done.outgoing += [wire.input_event(report, lanes)] if report else []
-                    case Poisoned():
-                        done.poisoned.append((self._fit_to_bury(chain, item), result.reason))
-                        failure = self._failed(chain, item.input, result.reason)
-                        done.outgoing += [wire.input_event(failure, lanes)] if failure else []
-        for instance, reason in self._unreadable.items():
-            done.poisoned += [(item, reason) for item in self._items[instance]]
-        self._given += self._again(duplicates, done) + self._elsewhere(returned)
-        told = [*map(correlation.arrival, self._given), *self._told]
-        done.outgoing += [wire.input_event(input_, lanes) for input_ in told]
-        return done
-
-    def _failed(self, chain: Chain, input_: i.Input, reason: str) -> i.Input | None:
-        known = chain.state is not None or isinstance(input_, i.Start)
-        return failed(input_, chain.state, reason) if known else None
-
-    def _fit_to_bury(self, chain: Chain, item: Item) -> Item:
-        """A dead letter tells no secrets, as far as it is known what is secret."""
-        registry, input_ = self._context.registry, item.input
-        try:
-            if chain.state is not None:
-                process = registry.get(chain.state.process, chain.state.version)
-            elif isinstance(input_, i.Start):
-                process = registry.of(input_)
-            else:
-                return item
-            seal = partial(self._context.vault.seal, input_.instance)
-            return Item(item.delivery, secrecy.sealed_input(process, chain.state, input_, seal))
-        except SQLAlchemyError:
-            raise
-        except Exception:  # whatever made it a poison may do so again
-            return item
-
-    def _again(self, duplicates: list[tuple[Chain, Item]], done: Done) -> list[Message]:
-        """Publish the effects of entries that are in the journal already: whoever wrote them may have died then."""
-        if not duplicates:
-            return []
-        lanes, unseal = self._context.settings.lanes, self._context.vault.open
-        with reading(self._context.store) as connection:
-            rows = journal.rows_of_inputs(connection, [(chain.instance, item.input.id) for chain, item in duplicates])
-            given = messages.of_instances(connection, sorted({chain.instance for chain, _ in duplicates}))
-        states = {chain.instance: chain.state for chain, _ in duplicates}
-        for row in rows.values():
-            state = states[row.instance]
-            if state is not None:
-                done.outgoing += wire.effects_of(row, wire.facts_of(row), state, lanes, unseal, only_open=True)
-        return given
-
-    def _elsewhere(self, returned: list[i.MessageArrived]) -> list[Message]:
-        if not returned:
-            return []
-        again_at = self._now + round(self._context.settings.timer_republish * 1000)
-        with writing(self._context.store) as connection:
-            return correlation.reroute(connection, returned, again_at)
-
-
-def _told_to_caller(input_: i.Input, refusal: Refusal) -> i.Input | None:
-    """A child that cannot begin is reported to the step that calls it."""
-    return None if refusal.code == "ALREADY_STARTED" else calls.refused(input_, refusal.message)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import structlog
 
 from saga_coordinator import wire
+from saga_coordinator.context import Context, Done
 from saga_coordinator.deciding import Item
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.failing import failed, forget
 from saga_coordinator.lanes import lane_sources
 from saga_coordinator.store import refusals
-from saga_coordinator.turn import Context, Done, Turn
+from saga_coordinator.turn import Turn
 from service_kit.broker import Broker, Consumer, Delivery
 from service_kit.database import writing
 from service_kit.ids import derived_id

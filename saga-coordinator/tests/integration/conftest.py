@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
 from saga_coordinator import bpmn, wire
+from saga_coordinator.context import Done
 from saga_coordinator.coordinator import Coordinator, create_coordinator
 from saga_coordinator.correlation import Routed
 from saga_coordinator.deciding import Item
@@ -22,7 +23,7 @@ from saga_coordinator.registry import Parse
 from saga_coordinator.service import start
 from saga_coordinator.settings import Settings
 from saga_coordinator.store.instances import Instance
-from saga_coordinator.turn import Done, Turn
+from saga_coordinator.turn import Turn
 from service_kit import calendars, expressions
 from service_kit.broker import Broker, Consumer, Delivery, Outgoing, Queue, Source, connect
 from service_kit.catalogue import Catalogue, Effect, Operation, Undo

@@ -365,3 +365,22 @@ def test_a_start_of_a_child_that_nobody_can_handle_is_told_to_its_caller(hub: An
     (step,) = hub.state(request.instance).steps.values()
     assert step.incident.code == "CHILD_REFUSED"
     hub.until(lambda: hub.dead_letters() == 1)
+
+
+def test_a_secret_that_a_caller_passes_on_is_sealed_in_every_journal_and_told_to_the_connector_only(hub: Any) -> None:
+    # given
+    hub.deploy("creates", "calls-with-secret")
+    hub.connector.answer = lambda command: Completed(output={"made": command.input.get("order")})
+
+    # when
+    start = hub.new_start("calls-with-secret", variables={"account": {"token": "open-sesame"}})
+    hub.service.submit(hub.service.sealed(start))
+    hub.drive(lambda: hub.status(start.instance) == "completed")
+
+    # then
+    assert {command.input["order"] for command in hub.connector.commands} == {"open-sesame"}
+    (child,) = children(hub, start.instance)
+    rows = [*hub.service.whole_journal(start.instance), *hub.service.whole_journal(child.id)]
+    passed_on = [row for row in rows if row.input_id == f"call:{child.id}"]
+    assert len(passed_on) == 1
+    assert not any(b"open-sesame" in text for row in passed_on for text in (row.input, row.facts))

@@ -328,3 +328,20 @@ def test_an_operator_who_looked_at_an_older_state_is_refused() -> None:
         case.give(i.Cancel(id="c", instance="i1", at=case.now, expected_seq=looked_at))
 
     assert refusal.value.code == "MOVED"
+
+
+def test_a_child_that_is_asked_late_to_leave_more_than_it_has_left_undoes_nothing() -> None:
+    # given a child whose caller has had the newest two of its five effects undone
+    case = Case(line("a", "b", "c", "d", "e")).start()
+    for element in "abcde":
+        case.complete(element)
+    case.give(i.ParentAsked(id="ask-2", instance=case.instance, at=case.now, what="undo", left=3))
+    for element in "ed":
+        case.complete(element)
+    assert (case.live.status, case.undone()) == ("completed", ["e", "d"])
+
+    # when an ask from before comes again
+    case.give(i.ParentAsked(id="ask-1", instance=case.instance, at=case.now, what="undo", left=4))
+
+    # then
+    assert (case.live.status, case.open(), case.undone()) == ("completed", [], ["e", "d"])

@@ -100,7 +100,7 @@ def _undo_newest(turn: Turn, left: int) -> None:
     if state.stopping is not None and not state.ended and state.stopping.undo:
         return
     orders = orders_to_undo(state)
-    newest = orders[: len(orders) - left]
+    newest = orders[: max(len(orders) - left, 0)]
     if not state.ended:
         stop(turn, "compensated", undo=True, reason=_WHY)
     elif not newest:

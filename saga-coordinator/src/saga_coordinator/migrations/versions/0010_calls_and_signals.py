@@ -1,7 +1,7 @@
 """Instances that call others, and signals.
 
 Revision ID: 0010
-Revises: 0004
+Revises: 0005
 """
 
 import sqlalchemy as sa
