@@ -49,15 +49,29 @@ class Job:
     lane: Lane["Job"] | None = None
 
 
+LaneOf = Callable[[int, Callable[[Job], Outcome], Finishing[Job]], Lane[Job]]
+
+
 class Worker:
     """Consumes `commands.<connector>`. `run` blocks; everything but `stop` belongs to its thread."""
 
-    def __init__(self, connector: str, broker: Broker, inbox: Inbox, operations: Operations) -> None:
+    def __init__(
+        self,
+        connector: str,
+        broker: Broker,
+        inbox: Inbox,
+        operations: Operations,
+        lanes: LaneOf = Lane,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`lanes` makes the lane of a system, `clock` counts seconds."""
         self._connector = connector
         self._queue = f"commands.{connector}"
         self._broker = broker
         self._inbox = inbox
         self._operations = operations
+        self._lane_of = lanes
+        self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[str, Lane[Job]] = {}
         self._finishing: Finishing[Job] = Finishing()
@@ -149,7 +163,7 @@ class Worker:
         name = system if self._operations.knows(system) else ""
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(self._operations.concurrency(name), _run, self._finishing)
+            lane = self._lanes[name] = self._lane_of(self._operations.concurrency(name), _run, self._finishing)
         return lane
 
     def _dispatch(self, job: Job) -> None:
@@ -240,9 +254,9 @@ class Worker:
                 self._dispatch(job)
 
     def _look_again(self) -> None:
-        if not self._parked or time.monotonic() < self._look_again_at:
+        if not self._parked or self._clock() < self._look_again_at:
             return
-        self._look_again_at = time.monotonic() + LOOK_AGAIN
+        self._look_again_at = self._clock() + LOOK_AGAIN
         rows = self._inbox.look([job.command.id for job in self._parked])
         parked, self._parked = self._parked, []
         for job in parked:
