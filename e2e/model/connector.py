@@ -20,6 +20,7 @@ from service_kit.connector.inbox import Exchanged, Finished, Inbox, Starting
 from service_kit.connector.lanes import Finishing, Lane
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.operations import Operations
+from service_kit.connector.sending import Permit
 from service_kit.connector.systems import System, Systems
 from service_kit.connector.worker import Job, Worker
 from service_kit.messages import CloudEvent, Command, Outcome, Reply
@@ -40,11 +41,13 @@ class Asked(BaseException):
 
 class Turn(NamedTuple):
     """A turn of a worker: it takes the message `takes`, or the job of the command `finishes` got its `answer` (None:
-    the process might not send), or it only looks. `told`: what its inbox answered then."""
+    the process might not send), or it only looks. `term`: how often it had got its lease back; `told`: what its inbox
+    answered then."""
 
     takes: str | None = None
     finishes: str | None = None
     answer: Any = None
+    term: int = 0
     told: tuple[Any, ...] = ()
 
 
@@ -184,13 +187,14 @@ class _Process:
         self._benches: list[_Bench] = []
         self._answer: Any = None
         self._asking = False
+        self._term = self._asked_in = 0
         system = System(name=CONNECTOR, connector=CONNECTOR, adapter="a", concurrency=8)
         self.operations = Operations(
             catalogue,
             Systems(CONNECTOR, systems={CONNECTOR: system}),
             {"a": lambda system, mappings: self},
             lambda name: Mappings(),
-            lambda: self._asking or self._answer is not None,
+            self._permit,
         )
         self.worker = Worker(
             CONNECTOR, self.ports, self.ports, self.operations, self._lane, clock=lambda: float("inf")
@@ -201,7 +205,16 @@ class _Process:
             raise AttributeError(method)
         return lambda call: self._called(method, call)
 
+    def _permit(self) -> Permit:
+        term = self._term
+        return lambda: self._permitted(term)
+
+    def _permitted(self, term: int) -> bool:
+        self._asked_in = term
+        return self._asking or self._answer is not None
+
     def live(self, turn: Turn) -> None:
+        self._term = turn.term
         if turn.finishes is not None:
             self._answer = turn.answer
             next(bench for bench in self._benches if turn.finishes in bench.jobs).finish(turn.finishes)
@@ -221,7 +234,7 @@ class _Process:
         try:
             job.run(job.command)
         except Asked as asked:
-            return Work(job.command.id, asked.method, _target(asked))
+            return Work(job.command.id, asked.method, _target(asked), self._asked_in)
         finally:
             self._asking = False
         raise AssertionError(f"{job.command.id} asks the system for nothing")
@@ -265,7 +278,7 @@ class Lives:
         mine = tuple(row for row in rows if row.command in touches)
         owners = {row.owner for row in mine}
         held = tuple(lease for lease in leases if lease[0] in owners)
-        key = (number, turn.takes, turn.finishes, repr(turn.answer), owner, mine, held)
+        key = (number, turn.takes, turn.finishes, repr(turn.answer), turn.term, owner, mine, held)
         lived = self._lived.get(key)
         if lived is None:
             lived = self._lived[key] = self._turn(self._lives[number], turn, owner, mine, held)

@@ -26,7 +26,7 @@ class Connectors:
             for turn, before, label in self._wanted(world, connector):
                 yield label, self._after(before, connector, turn)
             for work in connector.work:
-                if not work.sent and self._may_send(connector) and not _is_probe(work):
+                if not work.sent and self._may_send(connector, work) and not _is_probe(work):
                     yield f"{connector.owner} sends {work.command}", _sent(world, connector, work)
             if not connector.leased:
                 yield f"{connector.owner} has its lease again", _leased(world, connector, ALIVE)
@@ -48,17 +48,18 @@ class Connectors:
         """The turns that it may make, each with the world in which it makes it."""
         for message in dict.fromkeys(world.commands):
             taken = world._replace(commands=minus(world.commands, message))
-            yield Turn(takes=message), taken, f"{connector.owner} takes {message}"
+            yield Turn(takes=message, term=connector.term), taken, f"{connector.owner} takes {message}"
         for work in connector.work:
             for given, before in self._answers(world, connector, work):
                 label = f"{connector.owner} learns of {work.command}: {given or 'it may not send'}"
-                yield Turn(finishes=work.command, answer=given), before, label
+                yield Turn(finishes=work.command, answer=given, term=connector.term), before, label
         if self._lives[connector.life].in_flight > len(connector.work):
-            yield Turn(), world, f"{connector.owner} looks again"
+            yield Turn(term=connector.term), world, f"{connector.owner} looks again"
 
     def _answers(self, world: World, connector: Connector, work: Work) -> Iterator[tuple[Any, World]]:
-        if not work.sent and not self._may_send(connector):
-            yield None, world
+        if not work.sent and not self._may_send(connector, work):
+            if connector.leased or _attempt(work) <= self._size.attempts:  # else only its lease ends the retries
+                yield None, world
         elif _is_probe(work):
             yield probe(world, work.target), world
         elif work.sent:
@@ -74,7 +75,7 @@ class Connectors:
         silent, down = spend(world, "no-answer"), spend(world, "down")
         given: list[tuple[Any, World]] = []
         if _is_probe(work):
-            given += [(DOWN, down)] if down and self._may_send(connector) else []
+            given += [(DOWN, down)] if down and self._may_send(connector, work) else []
         elif work.sent:
             call = call_of(world, connector, work)
             if silent and call.state in ("out", "landed"):
@@ -82,11 +83,13 @@ class Connectors:
             if down and call.state == "out":
                 given.append((DOWN, forget(down, call)))
         for outcome, before in given:
-            turn = Turn(finishes=work.command, answer=outcome)
+            turn = Turn(finishes=work.command, answer=outcome, term=connector.term)
             yield f"{connector.owner} learns of {work.command}: {outcome!r}", self._after(before, connector, turn)
 
-    def _may_send(self, connector: Connector) -> bool:
-        return connector.leased or not self._size.leases_count
+    def _may_send(self, connector: Connector, work: Work) -> bool:
+        if _is_probe(work) or not self._size.lapses_count:
+            return connector.leased or not self._size.leases_count
+        return connector.leased and work.term == connector.term
 
     def _after(self, world: World, connector: Connector, turn: Turn) -> World:
         lived = self._lives.turn(connector.life, turn, connector.owner, world.rows, world.leases)
@@ -124,6 +127,10 @@ class Connectors:
         return _with(world, connector, fresh)._replace(leases=leases, commands=plus(world.commands, *held))
 
 
+def _attempt(work: Work) -> int:
+    return int(work.command.rpartition(".")[2].partition("p")[0])
+
+
 def _is_probe(work: Work) -> bool:
     return work.method.startswith("probe_")
 
@@ -135,7 +142,8 @@ def _sent(world: World, connector: Connector, work: Work) -> World:
 
 
 def _leased(world: World, connector: Connector, age: int) -> World:
-    after = _with(world, connector, connector._replace(leased=age == ALIVE))
+    term = connector.term + (age == ALIVE)
+    after = _with(world, connector, connector._replace(leased=age == ALIVE, term=term))
     return after._replace(
         leases=tuple((owner, age if owner == connector.owner else old) for owner, old in world.leases)
     )

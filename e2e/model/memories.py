@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -48,6 +49,8 @@ class _Walk:
             return tuple(self.value(item) for item in thing)
         if isinstance(thing, msgspec.Struct):
             return (type(thing).__name__, msgspec.json.encode(thing))
+        if isinstance(thing, partial):
+            return ("partial", self.value(thing.func), self.value(thing.keywords))
         if isinstance(thing, MethodType):
             return thing.__qualname__
         if isinstance(thing, FunctionType):

@@ -31,7 +31,7 @@ a live connector loses its lease for a while; `cancel` and `abandon`: an operato
 class Size(msgspec.Struct, frozen=True, kw_only=True):
     """`faults` (each at most `each` times) happen `together` times at most. The system refuses `refuses`, by method.
     `beyond` settle: as many requests may land later than the catalogue promises while their senders wait.
-    The last four break a rule each, to see that the checker finds it."""
+    The last ones break a rule each, to see that the checker finds it."""
 
     tasks: tuple[str, ...] = ("a", "b")
     refuses: frozenset[str] = frozenset({"b"})
@@ -49,6 +49,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     repeats_blindly: bool = False
     settle: float = SETTLE_S
     leases_count: bool = True
+    lapses_count: bool = True
 
     @property
     def budget(self) -> tuple[tuple[str, int], ...]:

@@ -28,22 +28,25 @@ class Document(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A job in a connector's lane: what it asks of the system, and whether it has asked."""
+    """A job in a connector's lane: what it asks of the system, and whether it has asked. `term`: how often the process
+    had lost its lease when the job was started."""
 
     command: str
     method: str
     target: str
+    term: int = 0
     sent: bool = False
 
 
 class Connector(NamedTuple):
     """A connector process. `life` numbers what its worker remembers; `held`: messages taken and not acknowledged;
-    `leased`: it believes that it may send."""
+    `leased`: it believes that it may send; `term`: how often it got its lease back."""
 
     owner: str
     life: int
     held: tuple[str, ...] = ()
     leased: bool = True
+    term: int = 0
     work: tuple[Work, ...] = ()
 
 
