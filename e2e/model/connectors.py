@@ -1,5 +1,6 @@
 """The connectors' moves: turns of workers, calls to the system, and the crashes in between."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ class Connectors:
         """Crashes between turns and within them, leases that lapse, answers that do not come."""
         for connector in world.connectors:
             died, lapsed = spend(world, "connector-crash"), spend(world, "lapse")
-            if died:
+            if died and not _waits_late(world, connector):
                 yield f"{connector.owner} dies", self._dead(died, connector, connector.held)
                 for turn, before, label in self._wanted(died, connector):
                     yield from self._cut(before, connector, turn, label)
@@ -64,7 +65,7 @@ class Connectors:
             yield probe(world, work.target), world
         elif work.sent:
             call = call_of(world, connector, work)
-            if call.state == "landed":
+            if call.state in ("landed", "landed late"):
                 yield answer(world, call), forget(world, call)
             elif call.state == "gone":
                 yield GONE, forget(world, call)
@@ -122,9 +123,15 @@ class Connectors:
         """It is gone, another takes its place, and the broker delivers what it held again."""
         orphans = {work.command for work in connector.work}
         world = abandon(world, orphans, owner=connector.owner)
-        fresh = Connector(f"c{len(world.leases) + 1}", 0)
+        owners = {owner for owner, _ in world.leases}
+        fresh = Connector(next(name for n in itertools.count(1) if (name := f"c{n}") not in owners), 0)
         leases = (*world.leases, (fresh.owner, ALIVE))
         return _with(world, connector, fresh)._replace(leases=leases, commands=plus(world.commands, *held))
+
+
+def _waits_late(world: World, connector: Connector) -> bool:
+    """It alone will ever know of what lands beyond `settle`."""
+    return any(call.owner == connector.owner and call.state in ("late", "landed late") for call in world.calls)
 
 
 def _attempt(work: Work) -> int:

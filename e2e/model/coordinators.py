@@ -1,5 +1,6 @@
 """The coordinators' moves: turns, and the crashes that cut them; operators, the sweep."""
 
+import itertools
 from collections.abc import Iterator
 
 import msgspec
@@ -90,7 +91,8 @@ class Coordinators:
         commands = open_commands(state)
         if not commands:
             return
-        id_ = f"n:{self._sagas.rows(world.saga)}"
+        known = {*self._sagas.rows(world.saga), *world.inputs}
+        id_ = next(id_ for count in itertools.count(1) if (id_ := f"n:{count}") not in known)
         name = self._named(id_, i.Nudge(id=id_, instance=INSTANCE))
         now = max(command.at + command.timeout for command in commands) + 1
         yield from self._whole(world._replace(inputs=plus(world.inputs, name)), name, now)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from e2e.model.canonical import Canon
 from e2e.model.connector import Lives
 from e2e.model.connectors import Connectors
 from e2e.model.coordinators import Coordinators
@@ -28,6 +29,7 @@ class Moves:
         self.size = size
         self.sagas = Sagas(process_of(size), rows_compete=size.rows_compete)
         lives = Lives(catalogue_of(size), Store(size.inbox), self.sagas.messages)
+        self._canon = Canon(self.sagas)
         self._coordinators = Coordinators(size, self.sagas)
         self._connectors = Connectors(size, lives, self._coordinators)
 
@@ -38,21 +40,17 @@ class Moves:
         start = self._coordinators.start()
         return World(0, None, (start,), (), connectors, leases, (), (), (), self.size.budget)
 
-    def of(self, world: World) -> list[Move]:
-        """All moves. What only happens when nothing else can (the sweep) is not among them while something can."""
-        moves = self.free(world)
-        return moves + self.faults(world)
-
     def free(self, world: World) -> list[Move]:
         """What happens although nothing goes wrong."""
-        moves = [Move(*move) for move in self._free(world) if move[1] != world]
-        if not moves:
-            moves = [Move(*move) for move in self._coordinators.last_resort(world) if move[1] != world]
-        return moves
+        return self._moves(world, self._free(world)) or self._moves(world, self._coordinators.last_resort(world))
 
     def faults(self, world: World) -> list[Move]:
         """What goes wrong."""
-        return [Move(*move, fault=True) for move in self._faults(world) if move[1] != world]
+        return self._moves(world, self._faults(world), fault=True)
+
+    def _moves(self, world: World, moved: Iterator[tuple[str, World]], *, fault: bool = False) -> list[Move]:
+        moves = (Move(label, self._canon.of(after), fault) for label, after in moved)
+        return [move for move in moves if move.after != world]
 
     def _free(self, world: World) -> Iterator[tuple[str, World]]:
         yield from self._coordinators.turns(world)

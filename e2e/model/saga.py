@@ -1,8 +1,10 @@
 """The coordinator's side: inputs are decided by the real `Decider`, rows folded by the real `fold`."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Engine, create_engine
 
 from saga_coordinator import wire
@@ -46,6 +48,19 @@ class Decided(NamedTuple):
     commands: tuple[str, ...]
 
 
+def timeless(state: InstanceState) -> InstanceState:
+    """The state without what only tells when and how often: timers may fire at any time here, and a row more or less
+    makes no other world."""
+    same = state.fork()
+    same.seq = same.now = 0
+    for step in state.steps.values():
+        issued = {name: replace(c, at=0) for name in ("command", "probe") if (c := getattr(step, name)) is not None}
+        same.steps[step.id] = replace(step, **issued)
+    same.timers = {timer.id: replace(timer, due=0) for timer in state.timers.values()}
+    same.absents = {id_: replace(a, command=replace(a.command, at=0)) for id_, a in state.absents.items()}
+    return same
+
+
 class Sagas:
     """Numbers what journals tell, and remembers what was decided. `rows_compete` False breaks the rule that a row has
     one place."""
@@ -64,9 +79,15 @@ class Sagas:
         """What is true of the instance."""
         return self._told[saga].state
 
-    def rows(self, saga: int) -> int:
-        """How many journal rows there are."""
-        return len(self._told[saga].rows)
+    def rows(self, saga: int) -> Mapping[str, Row]:
+        """The journal's rows by input."""
+        return self._told[saga].rows
+
+    def keeping(self, saga: int, inputs: frozenset[str]) -> int:
+        """The same without the rows of other inputs, which cannot come again."""
+        told = self._told[saga]
+        kept = {id_: row for id_, row in told.rows.items() if id_ in inputs}
+        return saga if len(kept) == len(told.rows) else self._number(Told(told.state, kept))
 
     def decide(self, saga: int, remembered: int, input_: i.Input, now: int = 0) -> Decided:
         """One turn of a coordinator that remembers `remembered`, which may be older than what the journal tells."""
@@ -105,9 +126,8 @@ class Sagas:
         facts = wire.facts_of(row)
         after = fold(before, facts, seq=row.seq, at=row.at)
         assert wire.encode(after) == wire.encode(result.state), "replay differs"
-        after.seq = 0  # a row more or less makes no other world
         outgoing = wire.effects_of(row, facts, result.state, 1, self._vault.open)
-        told = Told(after, {**self._told[saga].rows, row.input_id: row})
+        told = Told(timeless(after), {**self._told[saga].rows, row.input_id: row})
         return Decided(self._number(told), self._names(outgoing))
 
     def _published_again(self, saga: int, chain: Chain, input_: i.Input) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def land(world: World, call: Call, *, visible: bool) -> World:
     """The request is applied. Nobody learns of it who does not wait any more."""
     left = [other for other in world.calls if other is not call]
     if call.waiting:
-        left.append(call._replace(state="landed"))
+        left.append(call._replace(state="landed late" if call.state == "late" else "landed"))
     documents = _undone(world, call) if _is_undo(call) else (*world.documents, _document(world, call, visible=visible))
     return world._replace(calls=tuple(sorted(left)), documents=documents)
 
@@ -34,7 +34,7 @@ def abandon(world: World, commands: set[str], *, owner: str) -> World:
         call._replace(waiting=False) if call.command in commands and call.owner == owner else call
         for call in world.calls
     ]
-    return world._replace(calls=tuple(sorted(call for call in calls if call.waiting or call.state in ("out", "late"))))
+    return world._replace(calls=tuple(sorted(call for call in calls if call.waiting or call.state == "out")))
 
 
 def settle(world: World, straggler: Call | None = None) -> World:

@@ -8,7 +8,7 @@ SETTLED = 1
 
 class Call(NamedTuple):
     """A request to the vendor's system. `waiting`: its sender still waits for the answer. `state`: out (not applied
-    yet), landed, gone (it never arrived), late (out longer than `settle` allows)."""
+    yet), landed, gone (it never arrived), late (out longer than `settle` allows), landed late."""
 
     command: str
     owner: str
