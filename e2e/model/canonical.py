@@ -47,17 +47,22 @@ class Canon:
 
     def _named(self, world: World) -> frozenset[str]:
         """Commands that are on their way, held or open, those that they seal, and their replies."""
-        key = (world.saga, world.commands, *(connector.held for connector in world.connectors))
+        key = (world.saga, world.stale, world.commands, *(connector.held for connector in world.connectors))
         named = self._names.get(key)
         if named is None:
             messages = {*world.commands, *(message for connector in world.connectors for message in connector.held)}
             commands = [_command(self._sagas.messages[message].data) for message in messages]
             found = {id_ for command in commands for id_ in (command.id, command.seals or command.id)}
-            state = self._sagas.state(world.saga)
-            for step in state.steps.values() if state else ():
-                found.update(issued.command for issued in (step.command, step.probe) if issued)
+            for saga in {world.saga, world.saga if world.stale is None else world.stale}:
+                found |= self._issued(saga)
             named = self._names[key] = frozenset(found | {f"{id_}:r" for id_ in found})
         return named
+
+    def _issued(self, saga: int) -> set[str]:
+        """Whoever remembers this may publish them again."""
+        state = self._sagas.state(saga)
+        steps = state.steps.values() if state else ()
+        return {issued.command for step in steps for issued in (step.command, step.probe) if issued}
 
     def _keeping(self, saga: int, again: frozenset[str]) -> int:
         kept = self._kept.get((saga, again))
