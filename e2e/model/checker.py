@@ -123,6 +123,7 @@ class Checker:
 
     def _picture(self, world: World) -> list[str]:
         state = self._moves.sagas.state(world.saga)
+        steps = state.steps.values() if state else ()
         lines = [f"the saga is {state.status}" if state else "the saga has not started"]
-        lines += [f"  step {step.id} ({step.element}): {step.phase}" for step in (state.steps.values() if state else ())]
+        lines += [f"  step {step.id} ({step.element}): {step.phase}" for step in steps]
         return [*lines, *(f"  {item}" for item in (*world.documents, *world.calls, *world.rows, *world.connectors))]

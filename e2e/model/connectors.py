@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from e2e.model.connector import After, Lives, Turn
+from e2e.model.connector import Lives, Turn
 from e2e.model.coordinators import Coordinators
+from e2e.model.ports import After
 from e2e.model.size import Size
 from e2e.model.vendor import DOWN, GONE, REFUSED, abandon, answer, call_of, forget, probe, send
 from e2e.model.world import ALIVE, Call, Connector, Work, World, minus, plus, spend
@@ -62,18 +63,18 @@ class Connectors:
             if connector.leased or _attempt(work) <= self._size.attempts:  # else only its lease ends the retries
                 yield None, world
         elif _is_probe(work):
-            yield probe(world, work.target), world
+            yield probe(world, work.target, names=self._size.names_documents), world
         elif work.sent:
             call = call_of(world, connector, work)
             if call.state in ("landed", "landed late"):
-                yield answer(world, call), forget(world, call)
+                yield answer(world, call, names=self._size.names_documents), forget(world, call)
             elif call.state == "gone":
                 yield GONE, forget(world, call)
             elif call.method in self._size.refuses:
                 yield REFUSED, forget(world, call)
 
     def _unanswered(self, world: World, connector: Connector, work: Work) -> Moved:
-        silent, down = spend(world, "no-answer"), spend(world, "down")
+        silent, down, refused = spend(world, "no-answer"), spend(world, "down"), spend(world, "refuse")
         given: list[tuple[Any, World]] = []
         if _is_probe(work):
             given += [(DOWN, down)] if down and self._may_send(connector, work) else []
@@ -83,14 +84,17 @@ class Connectors:
                 given.append((GONE, abandon(silent, {work.command}, owner=connector.owner)))
             if down and call.state == "out":
                 given.append((DOWN, forget(down, call)))
+            if refused and call.state == "out" and call.method not in self._size.refuses:
+                given.append((REFUSED, forget(refused, call)))
         for outcome, before in given:
             turn = Turn(finishes=work.command, answer=outcome, term=connector.term)
             yield f"{connector.owner} learns of {work.command}: {outcome!r}", self._after(before, connector, turn)
 
     def _may_send(self, connector: Connector, work: Work) -> bool:
-        if _is_probe(work) or not self._size.lapses_count:
-            return connector.leased or not self._size.leases_count
-        return connector.leased and work.term == connector.term
+        if not self._size.leases_count:
+            return True
+        same_lease = _is_probe(work) or work.term == connector.term
+        return connector.leased and (same_lease or not self._size.lapses_count)
 
     def _after(self, world: World, connector: Connector, turn: Turn) -> World:
         lived = self._lives.turn(connector.life, turn, connector.owner, world.rows, world.leases)

@@ -39,7 +39,9 @@ class Coordinators:
         for name in dict.fromkeys(world.inputs):
             yield from self._whole(world, name)
         state = self._sagas.state(world.saga)
-        for timer in state.timers.values() if state else ():
+        if state is None:
+            return
+        for timer in state.timers.values():
             if timer.purpose != "probe" or state.steps[timer.step].probes < self._size.probes:
                 yield from self._whole(*self._due(world, timer.id))
 
@@ -60,8 +62,12 @@ class Coordinators:
             yield from self._cut(world, name)
         for timer in state.timers.values() if state else ():
             yield from self._cut(*self._due(world, timer.id))
-        if state is None or state.ended:
+        if state is None or (state.ended and not state.incidents):
             return
+        retried = spend(world, "retry")
+        if retried and state.incidents:
+            name = self._named("retry", i.Retry(id="retry", instance=INSTANCE))
+            yield from self._whole(retried._replace(inputs=plus(world.inputs, name)), name)
         for kind, undo in (("cancel", True), ("abandon", False)):
             spent = spend(world, kind)
             if spent and state.stopping is None:

@@ -1,6 +1,7 @@
 """The connectors' store: every statement is the real inbox's, on SQLite in memory; times are ages in between.
 
-What a statement does depends on the rows it names, their owners' leases and its arguments alone, so each case runs once.
+What a statement does depends on the rows that it names, their owners' leases and its arguments, so each case runs
+once.
 """
 
 import time

@@ -61,8 +61,8 @@ def _phantom(world: World, state: InstanceState) -> str | None:
     return None
 
 
-def _believed(state: InstanceState) -> set[str | None]:
-    return {_document(effect.undo.input) for effect in state.log.values() if effect.undo and not effect.undone}
+def _believed(state: InstanceState) -> set[str]:
+    return {str(_document(effect.undo.input)) for effect in state.log.values() if effect.undo and not effect.undone}
 
 
 def _document(undo_input: object) -> str | None:

@@ -107,5 +107,3 @@ def _aged(world: World) -> World:
 
 def _lease_ends(world: World, owner: str) -> World:
     return world._replace(leases=tuple((name, 0 if name == owner else age) for name, age in world.leases))
-
-

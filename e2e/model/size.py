@@ -17,24 +17,29 @@ FAULTS = (
     "lose",
     "no-answer",
     "down",
+    "refuse",
     "lag",
     "lapse",
     "sweep",
     "nudge",
     "cancel",
     "abandon",
+    "retry",
 )
-"""`no-answer`: an answer is lost, or does not come in time; `lag`: a document that the index does not know yet; `lapse`:
-a live connector loses its lease for a while; `cancel` and `abandon`: an operator stops it, with and without undo."""
+"""`no-answer`: an answer is lost, or does not come in time; `down`: it certainly did not reach the system; `lag`: the
+index does not know a document yet; `lapse`: a live connector loses its lease for a while; `refuse`: the system refuses
+what it would take else, also an undo; `cancel` and `abandon`: an operator stops it, with and without undo; `retry`: one
+has an incident tried again."""
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """`faults` (each at most `each` times) happen `together` times at most. The system refuses `refuses`, by method.
-    `beyond` settle: as many requests may land later than the catalogue promises while their senders wait.
-    The last ones break a rule each, to see that the checker finds it."""
+    """`faults` (each at most `each` times) happen `together` times at most. The system refuses `refuses`, by method;
+    `names_documents`: it gives references. `beyond` settle: as many requests may land later than the catalogue promises
+    while their senders wait. The last ones break a rule each, to see that the checker finds it."""
 
     tasks: tuple[str, ...] = ("a", "b")
     refuses: frozenset[str] = frozenset({"b"})
+    names_documents: bool = True
     coordinators: int = 1
     connectors: int = 1
     faults: tuple[str, ...] = FAULTS
@@ -76,5 +81,3 @@ def catalogue_of(size: Size) -> Catalogue:
         found.append(Operation(f"sys.{task}", "sys", Effect.CREATE, undo, probe=True, settle=size.settle, timeout=1))
         found.append(Operation(f"sys.{task}-undo", "sys", Effect.IDEMPOTENT, timeout=1))
     return Catalogue(found)
-
-

@@ -52,22 +52,27 @@ def settle(world: World, straggler: Call | None = None) -> World:
     return world._replace(calls=tuple(sorted(calls)), documents=documents)
 
 
-def answer(world: World, call: Call) -> Completed:
+def answer(world: World, call: Call, *, names: bool) -> Completed:
     """What the system answers when it has applied the request."""
     if _is_undo(call):
         return Completed()
     document = next(document for document in world.documents if document.id.startswith(call.command + "#"))
-    return Completed(output={"doc": document.id})
+    return Completed(output={"doc": document.id}, references=_references(document.id) if names else {})
 
 
-def probe(world: World, hub_key: str) -> Probed:
-    """What the index knows of the key, but for what was undone."""
+def probe(world: World, hub_key: str, *, names: bool) -> Probed:
+    """What the index knows of the key, but for what was undone; told in other words than by the create."""
     found = [d.id for d in world.documents if d.hub_key == hub_key and d.visible and not d.undone]
     if not found:
         return Probed(verdict=ProbeVerdict.ABSENT)
     if len(found) > 1:
         return Probed(verdict=ProbeVerdict.SEVERAL, documents=found)
-    return Probed(verdict=ProbeVerdict.APPLIED, output={"doc": found[0]})
+    references = _references(found[0]) if names else {}
+    return Probed(verdict=ProbeVerdict.APPLIED, output={"doc": found[0], "found": True}, references=references)
+
+
+def _references(document: str) -> dict[str, str]:
+    return {"document": document}
 
 
 def call_of(world: World, connector: Connector, work: Work) -> Call:

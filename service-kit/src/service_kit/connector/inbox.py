@@ -27,7 +27,7 @@ class Starting(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """A command's outcome. `found`: by a probe, which may have found what a later attempt did once this one is sealed."""
+    """A command's outcome. `found`: by a probe; once the command is sealed, that may be what a later attempt did."""
 
     command: str
     outcome: Outcome

@@ -28,9 +28,7 @@ _EXPIRE = text("UPDATE connector_workers SET alive_until = :now WHERE owner LIKE
 class Lease:
     """Renewed by a thread of its own. `owner` is `<connector>:<unique>`; `ttl` in seconds, by `clock`."""
 
-    def __init__(
-        self, engine: Engine, owner: str, ttl: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, engine: Engine, owner: str, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._owner = owner
         self._ttl = ttl

@@ -60,7 +60,8 @@ class Operations:
         mappings: Callable[[str], Mappings],
         permit: Callable[[], Permit] = lambda: _always,
     ) -> None:
-        """`mappings(adapter name)` gives that adapter's mappings, `permit` whether what begins now may be sent. Raises `SystemsError` for an unknown adapter."""
+        """`mappings(adapter name)` gives that adapter's mappings, `permit()` tells from then on whether what began then
+        may be sent. Raises `SystemsError` for an unknown adapter."""
         self.catalogue = catalogue
         self._systems = systems
         self._adapters = adapters
