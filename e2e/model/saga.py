@@ -57,6 +57,7 @@ def timeless(state: InstanceState) -> InstanceState:
         issued = {name: replace(c, at=0) for name in ("command", "probe") if (c := getattr(step, name)) is not None}
         same.steps[step.id] = replace(step, **issued)
     same.timers = {timer.id: replace(timer, due=0) for timer in state.timers.values()}
+    same.log = {order: replace(effect, at=0) for order, effect in state.log.items()}
     same.absents = {id_: replace(a, command=replace(a.command, at=0)) for id_, a in state.absents.items()}
     return same
 
