@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import create_engine
 
 from saga_coordinator import wire
 from saga_coordinator.cache import Known
-from saga_coordinator.deciding import Chain, Decider, Duplicate, Item, Journalled
+from saga_coordinator.deciding import Chain, Decider, Duplicate, Item, Journalled, Poisoned
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
@@ -26,8 +26,7 @@ _command = msgspec.json.Decoder(Command).decode
 
 
 class _OneProcess(Registry):
-    def __init__(self, store: Engine, process: Process) -> None:
-        super().__init__(store, lambda xml, id_: process)
+    def __init__(self, process: Process) -> None:  # it has no store
         self._process = process
 
     def get(self, process: str, version: int) -> Process:
@@ -68,7 +67,7 @@ class Sagas:
 
     def __init__(self, process: Process, *, rows_compete: bool = True) -> None:
         engine = create_engine("sqlite://")
-        self._registry = _OneProcess(engine, process)
+        self._registry = _OneProcess(process)
         self._vault = Vault(engine, None)
         self._rows_compete = rows_compete
         self._told: list[Told] = [Told()]
@@ -114,6 +113,8 @@ class Sagas:
                 return self._journalled(saga, remembered, result)
             case Duplicate():
                 return Decided(saga, self._published_again(saga, chain, input_))
+            case Poisoned(reason=reason):
+                raise AssertionError(f"{input_} cannot be decided: {reason}")
         return Decided(saga, ())
 
     def _chain(self, remembered: int, input_: i.Input, now: int, *, fresh: bool) -> Chain:
