@@ -11,6 +11,8 @@ from e2e.model.size import FAULTS, Size
 from service_kit.connector.inbox import Exchanged, Finished, Inbox, Starting
 from service_kit.connector.rules import Row
 
+pytestmark = pytest.mark.timeout(900)  # seconds of processor each, but the machine may do other things too
+
 NOTHING = frozenset[str]()
 REFUSED = Size(together=1)
 COMPLETES = Size(together=1, refuses=NOTHING)

@@ -164,8 +164,8 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A completed step that can be (or would have to be) undone, or a completed sub-process (multi-instance) that has
     such steps `inside` its scope. `path`: the scopes it stands in, outermost first, without those of items; `snapshot`:
     the variables a drawn handler sees; `at`: when it completed (ms); `child`: the instance that a call
-    activity ran, of which the newest `count` effects are meant (`finished`: it had completed). `output` and `references`
-    are kept where an attempt of the step had been recorded absent: its late reply may tell of the same document."""
+    activity ran, of which the newest `count` effects are meant (`finished`: it had completed). `output`, `references`:
+    kept where an attempt of the step had been recorded absent, whose late reply may tell of the same document."""
 
     order: int
     step: int
