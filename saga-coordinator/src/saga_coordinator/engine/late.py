@@ -1,7 +1,8 @@
 """Replies that come after their step is over.
 
 A late reply is acted on only if that very attempt had been recorded absent: then its effect exists although everybody
-went on without it, and it is undone once more. An instance that had ended reopens as an incident (DESIGN 7).
+went on without it, and it is undone once more. An instance that had ended reopens as an incident (DESIGN 7). All
+attempts carry one hub key, so whoever looked for the earlier attempt's document may have found the later one's.
 """
 
 from typing import Any
@@ -13,6 +14,8 @@ from saga_coordinator.engine.incidents import LATE_EFFECT, raise_incident
 from saga_coordinator.engine.recovery import start_walk
 from saga_coordinator.engine.state import ROOT, Absent, Step
 from saga_coordinator.engine.turn import Turn
+
+Told = tuple[Any, dict[str, str]]
 
 
 def late(turn: Turn, answer: i.Reply) -> None:
@@ -28,8 +31,12 @@ def late(turn: Turn, answer: i.Reply) -> None:
 
 
 def one_too_many(turn: Turn, step_id: int, command: str, output: Any, references: dict[str, str]) -> None:
-    """Undo the effect of an attempt that had been recorded absent."""
+    """Undo the effect of an attempt that had been recorded absent, unless the step has made that very document."""
     absent = turn.state.absents[command]
+    if _is_known(turn, step_id, output, references):
+        reason = "the document is the one that the step is known to have made"
+        turn.emit(f.ReplyIgnored(step=step_id, command=command, outcome="completed", reason=reason))
+        return
     order = _register(turn, step_id, absent, output, references)
     if order not in turn.state.log:
         return
@@ -37,6 +44,21 @@ def one_too_many(turn: Turn, step_id: int, command: str, output: Any, references
         _reopen(turn, order, absent.element)
     elif turn.state.stopping is None or turn.state.stopping.then != "cancelled":
         start_walk(turn, [order], reason="an effect that a probe had not found")
+
+
+def _is_known(turn: Turn, step_id: int, output: Any, references: dict[str, str]) -> bool:
+    return any(
+        effect.step == step_id and same_document((effect.output, effect.references), (output, references))
+        for effect in turn.state.log.values()
+    )
+
+
+def same_document(one: Told, other: Told) -> bool:
+    """Whether two outcomes (output, references) tell of one document. References name it; a probe may describe it in
+    other words than the create did."""
+    if one[1] and other[1]:
+        return one[1] == other[1]
+    return one == other
 
 
 def _register(turn: Turn, step_id: int, absent: Absent, output: Any, references: dict[str, str]) -> int:

@@ -22,7 +22,7 @@ from saga_coordinator.engine.incidents import (
     raise_incident,
 )
 from saga_coordinator.engine.interrupting import keep_possible_effect
-from saga_coordinator.engine.late import late, one_too_many
+from saga_coordinator.engine.late import late, one_too_many, same_document
 from saga_coordinator.engine.process import Retry
 from saga_coordinator.engine.recovery import undone
 from saga_coordinator.engine.state import Phase, Step
@@ -90,7 +90,7 @@ def applied(turn: Turn, step: Step, outcome: i.CompletedOutcome | i.ProbedOutcom
         return
     complete(turn, step.id, outcome.output, outcome.references, by)
     for held in step.held:
-        if (held.output, held.references) != (outcome.output, outcome.references):
+        if not same_document((held.output, held.references), (outcome.output, outcome.references)):
             one_too_many(turn, step.id, held.command, held.output, held.references)
 
 

@@ -164,7 +164,8 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A completed step that can be (or would have to be) undone, or a completed sub-process (multi-instance) that has
     such steps `inside` its scope. `path`: the scopes it stands in, outermost first, without those of items; `snapshot`:
     the variables a drawn handler sees; `at`: when it completed (ms); `child`: the instance that a call
-    activity ran, of which the newest `count` effects are meant (`finished`: it had completed)."""
+    activity ran, of which the newest `count` effects are meant (`finished`: it had completed). `output`, `references`:
+    kept where an attempt of the step had been recorded absent, whose late reply may tell of the same document."""
 
     order: int
     step: int
@@ -182,6 +183,8 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     finished: bool = True
     together: int | None = None
     at: int = 0
+    output: Any = None
+    references: dict[str, str] = {}
 
     @property
     def only_holds(self) -> bool:

@@ -248,6 +248,43 @@ def test_an_effect_that_a_probe_had_not_found_is_undone_when_it_turns_up() -> No
     assert case.undone() == ["a"]
 
 
+@pytest.mark.parametrize(
+    "told_late",
+    [
+        i.CompletedOutcome(output={"number": "2"}),
+        i.CompletedOutcome(output={"number": "2", "status": "open"}, references={"order": "2"}),
+    ],
+)
+def test_a_late_reply_that_tells_of_the_document_that_completed_its_step_undoes_nothing(
+    told_late: i.CompletedOutcome,
+) -> None:
+    case = Case(line("a", "b")).start()
+    first = case.command("a")
+    case.reply("a", i.UnknownOutcome())
+    case.reply("a", ABSENT)
+    case.advance(1_000)
+    case.complete("a", {"number": "2"}, **told_late.references)
+
+    decision = case.answer(first, told_late)
+
+    assert [type(fact) for fact in decision.facts] == [f.ReplyIgnored]
+    assert case.open() == ["b"]
+
+
+def test_the_same_document_told_of_in_other_words_is_not_one_too_many() -> None:
+    case = Case(line("a", "b")).start()
+    first = case.command("a")
+    case.reply("a", i.UnknownOutcome())
+    case.reply("a", ABSENT)
+    case.advance(1_000)
+    case.answer(first, i.CompletedOutcome(output={"number": "1"}, references={"order": "1"}))
+
+    case.reply("a", i.UnknownOutcome())
+    case.reply("a", i.ProbedOutcome(verdict="applied", output={"found": True}, references={"order": "1"}))
+
+    assert case.open() == ["b"]
+
+
 def test_an_effect_that_turns_up_while_its_step_waits_to_be_tried_again_is_adopted() -> None:
     case = Case(line("a")).start()
     first = case.command("a")

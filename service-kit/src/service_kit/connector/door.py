@@ -18,6 +18,7 @@ from service_kit.connector.inbox import Finished, Inbox, Starting
 from service_kit.connector.operations import Operations
 from service_kit.connector.outcomes import INVALID_INPUT, UNKNOWN_OPERATION, UNKNOWN_SYSTEM
 from service_kit.connector.rules import Answer, Ask, CarryOutAgain, Row, delivered_again
+from service_kit.connector.sending import Permit
 from service_kit.http.answers import answer, header
 from service_kit.http.problems import Relayed
 from service_kit.ids import derived_id, new_id
@@ -81,21 +82,23 @@ class Door:
 
     def _carry_out(self, command: Command, operation: Operation, digest: str) -> Outcome:
         starting = Starting(command.id, operation.name, command.hub_key, digest)
+        permit = self._operations.permit()
         row = self._inbox.claim(starting)
         deadline = time.monotonic() + operation.timeout
         while row is not None:
             if row.digest not in (None, digest):
                 return _REUSED
-            outcome = self._known(command, operation, row)
+            outcome = self._known(command, operation, row, permit)
             if outcome is not None:
                 return outcome
             if time.monotonic() > deadline:
                 return _STILL
             time.sleep(LOOK_AGAIN)
+            permit = self._operations.permit()
             row = self._inbox.look([command.id]).get(command.id) or self._inbox.claim(starting)
-        return self._execute(command)
+        return self._execute(command, permit)
 
-    def _known(self, command: Command, operation: Operation, row: Row) -> Outcome | None:
+    def _known(self, command: Command, operation: Operation, row: Row, permit: Permit) -> Outcome | None:
         match delivered_again(row, operation):
             case Answer(outcome=outcome, record=record):
                 return self._record(command, outcome) if record else outcome
@@ -103,11 +106,11 @@ class Door:
                 found = self._operations.find_out(command)
                 return self._record(command, found) if isinstance(found, Completed) else found
             case CarryOutAgain() if self._inbox.take_over(row):
-                return self._execute(command)
+                return self._execute(command, permit)
         return None
 
-    def _execute(self, command: Command) -> Outcome:
-        outcome = self._operations.execute(command)
+    def _execute(self, command: Command, permit: Permit) -> Outcome:
+        outcome = self._operations.execute(command, permit)
         if isinstance(outcome, Unavailable) or (isinstance(outcome, Rejected) and outcome.code in _NOT_TRIED):
             return outcome if self._inbox.release(command.id) else _STILL
         return self._record(command, outcome)

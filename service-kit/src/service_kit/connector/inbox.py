@@ -27,10 +27,11 @@ class Starting(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """A command's outcome."""
+    """A command's outcome. `found`: by a probe; once the command is sealed, that may be what a later attempt did."""
 
     command: str
     outcome: Outcome
+    found: bool = False
 
 
 class Exchanged(msgspec.Struct, frozen=True):
@@ -53,7 +54,8 @@ class Inbox:
         self._sql = _SQLITE if is_sqlite(engine) else _POSTGRESQL
 
     def exchange(self, finished: Sequence[Finished], starting: Sequence[Starting]) -> Exchanged:
-        """Record outcomes and mark commands as started, in one transaction.
+        """Record outcomes and mark commands as started, in one transaction. What was `found` of a command that has been
+        sealed meanwhile is not recorded.
 
         May be repeated after a failure whose result is not known: a row of this owner without an outcome is started.
         """
@@ -110,7 +112,10 @@ class Inbox:
     def _record(self, connection: Connection, finished: Sequence[Finished]) -> frozenset[str]:
         if not finished:
             return frozenset()
-        rows = [{"command": item.command, "outcome": _encode(item.outcome).decode()} for item in finished]
+        rows = [
+            {"command": item.command, "outcome": _encode(item.outcome).decode(), "found": item.found}
+            for item in finished
+        ]
         rows.sort(key=_by_command)
         return self._write(connection, "record", {"rows": _encode(rows).decode()})
 
@@ -137,8 +142,8 @@ class Inbox:
         return msgspec.structs.replace(row, owner_until=None) if row.owner == self._owner else row
 
 
-def _by_command(row: dict[str, str]) -> str:
-    return row["command"]
+def _by_command(row: dict[str, Any]) -> str:
+    return str(row["command"])
 
 
 def _rows_json(commands: Iterable[Starting]) -> str:
@@ -168,8 +173,9 @@ _CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _POSTGRESQL = {
     "record": text(
         f"UPDATE inbox SET outcome = r.outcome, finished_at = {_CLOCK}"  # noqa: S608
-        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, outcome text)"
-        " WHERE inbox.command = r.command AND inbox.outcome IS NULL RETURNING inbox.command"
+        " FROM json_to_recordset(CAST(:rows AS json)) AS r(command text, outcome text, found boolean)"
+        " WHERE inbox.command = r.command AND inbox.outcome IS NULL AND NOT (r.found AND inbox.sealed_at IS NOT NULL)"
+        " RETURNING inbox.command"
     ),
     "start": text(
         "INSERT INTO inbox (command, operation, hub_key, digest, owner, started_at)"  # noqa: S608
@@ -192,7 +198,8 @@ _POSTGRESQL = {
 _SQLITE = {
     "record": text(
         "UPDATE inbox SET outcome = r.value ->> 'outcome', finished_at = :now FROM json_each(:rows) AS r"
-        " WHERE inbox.command = r.value ->> 'command' AND inbox.outcome IS NULL RETURNING inbox.command"
+        " WHERE inbox.command = r.value ->> 'command' AND inbox.outcome IS NULL"
+        " AND NOT (r.value ->> 'found' AND inbox.sealed_at IS NOT NULL) RETURNING inbox.command"
     ),
     "start": text(
         "INSERT INTO inbox (command, operation, hub_key, digest, owner, started_at)"

@@ -22,6 +22,10 @@ class Finishing(Generic[T]):
     def put(self, item: T, outcome: Outcome) -> None:
         """Called by lanes."""
         self._items.append((item, outcome))
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits looks again now."""
         if not self._wake.is_set():
             self._wake.set()
 

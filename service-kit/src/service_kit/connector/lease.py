@@ -1,15 +1,19 @@
 """A connector process's lease: while it lasts, others leave its started commands alone; after it, it sends nothing.
 
-The lease decides only who may send. What happened to a command whose owner is gone is found out by probe.
+The lease decides only who may send. What happened to a command whose owner is gone is found out by probe. So what was
+started before a lapse is not sent after it, even by the same process with its lease renewed: others have concluded that
+it never will be.
 """
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from service_kit.connector.sending import Permit
 from service_kit.database import now_ms, writing
 
 log = structlog.get_logger(__name__)
@@ -22,13 +26,15 @@ _EXPIRE = text("UPDATE connector_workers SET alive_until = :now WHERE owner LIKE
 
 
 class Lease:
-    """Renewed by a thread of its own. `owner` is `<connector>:<unique>`; `ttl` in seconds."""
+    """Renewed by a thread of its own. `owner` is `<connector>:<unique>`; `ttl` in seconds, by `clock`."""
 
-    def __init__(self, engine: Engine, owner: str, ttl: float) -> None:
+    def __init__(self, engine: Engine, owner: str, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._owner = owner
         self._ttl = ttl
+        self._clock = clock
         self._until = 0.0
+        self._lapses = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -43,14 +49,21 @@ class Lease:
 
     def valid(self) -> bool:
         """Whether this process may send now."""
-        return time.monotonic() < self._until
+        return self._clock() < self._until
+
+    def permit(self) -> Permit:
+        """For what is started now: whether it may be sent still. Once the lease has lapsed it may not for ever."""
+        lapses = self._lapses
+        return lambda: self.valid() and self._lapses == lapses
 
     def renew(self) -> None:
         """Lengthen it. Here it ends a little earlier than in the store."""
-        before = time.monotonic()
+        before = self._clock()
         with writing(self._engine) as connection:
             until = now_ms(connection) + round(self._ttl * 1000)
             connection.execute(_RENEW, {"owner": self._owner, "until": until})
+        if not self.valid():  # asked only now: it may have lapsed while the store took its time
+            self._lapses += 1
         self._until = before + self._ttl * 0.8
 
     def stop(self) -> None:

@@ -24,7 +24,7 @@ from service_kit.connector.outcomes import (
     outcome_of,
 )
 from service_kit.connector.rules import MAYBE, as_execution, believed
-from service_kit.connector.sending import LOST, sending
+from service_kit.connector.sending import LOST, Permit, sending
 from service_kit.connector.systems import System, Systems, SystemsError, UnknownSystem
 from service_kit.messages import (
     Command,
@@ -36,6 +36,10 @@ from service_kit.messages import (
 )
 
 log = structlog.get_logger(__name__)
+
+
+def _always() -> bool:
+    return True
 
 
 class _Installation(msgspec.Struct, frozen=True):
@@ -54,14 +58,15 @@ class Operations:
         systems: Systems,
         adapters: Mapping[str, AdapterFactory],
         mappings: Callable[[str], Mappings],
-        may_send: Callable[[], bool] = lambda: True,
+        permit: Callable[[], Permit] = lambda: _always,
     ) -> None:
-        """`mappings(adapter name)` gives that adapter's mappings. Raises `SystemsError` for an unknown adapter."""
+        """`mappings(adapter name)` gives that adapter's mappings, `permit()` tells from then on whether what began then
+        may be sent. Raises `SystemsError` for an unknown adapter."""
         self.catalogue = catalogue
         self._systems = systems
         self._adapters = adapters
         self._mappings = mappings
-        self._may_send = may_send
+        self.permit = permit
         self._lock = threading.Lock()
         self._installed: dict[str, _Installation] = {}
         self._validators = {name: _validator(operation) for name, operation in catalogue.items()}
@@ -88,13 +93,13 @@ class Operations:
         except UnknownSystem:
             return 1
 
-    def execute(self, command: Command) -> Outcome:
-        """Carry `command` out; never raises.
+    def execute(self, command: Command, permit: Permit | None = None) -> Outcome:
+        """Carry `command` out; never raises. `permit` is from before the command was marked as started.
 
         A create that may have been carried out before (`verify`) is only looked for, and not sent: that it is not there
         yet does not prove that it was not carried out, until `settle` is over.
         """
-        if command.verify and self._can_ask(command.operation):
+        if self.only_looks(command):
             return as_execution(self.probe(command, settled=False), MAYBE)
         prepared = self._prepare(command)
         if not isinstance(prepared, tuple):
@@ -103,7 +108,13 @@ class Operations:
         refusal = self._invalid(operation, command.input)
         if refusal is not None:
             return refusal
-        return self._call(installation, operation, operation.method, _call(command, operation, installation.system))
+        call = _call(command, operation, installation.system)
+        return self._call(installation, operation, operation.method, call, permit or self.permit())
+
+    def only_looks(self, command: Command) -> bool:
+        """Whether `execute` sends nothing, but looks for what may have been carried out before."""
+        operation = self.catalogue.get(command.operation)
+        return command.verify and operation is not None and operation.effect is Effect.CREATE and operation.probe
 
     def probe(self, command: Command, settled: bool) -> Outcome:
         """Ask the system whether `command`'s hub key was applied; never raises. Unavailable: it could not be asked."""
@@ -129,24 +140,22 @@ class Operations:
         for installation in self._installed.values():
             getattr(installation.adapter, "close", lambda: None)()
 
-    def _can_ask(self, name: str) -> bool:
-        operation = self.catalogue.get(name)
-        return operation is not None and operation.effect is Effect.CREATE and operation.probe
-
     def _ask(self, command: Command, operation: Operation, installation: _Installation, settled: bool) -> Outcome:
         call = _call(command, operation, installation.system, settled)
-        found = self._call(installation, operation, "probe_" + operation.method, call)
+        found = self._call(installation, operation, "probe_" + operation.method, call, self.permit())
         if isinstance(found, Probed | Unavailable):
             return found
         return Unavailable(reason=f"the probe failed: {getattr(found, 'reason', None) or getattr(found, 'code', '')}")
 
-    def _call(self, installation: _Installation, operation: Operation, method: str, call: Call) -> Outcome:
-        blocked = self._blocked(installation)
+    def _call(
+        self, installation: _Installation, operation: Operation, method: str, call: Call, permit: Permit
+    ) -> Outcome:
+        blocked = _blocked(installation, permit)
         if blocked is not None:
             return blocked
         outcome: Outcome
         try:
-            with sending(self._may_send):
+            with sending(permit):
                 outcome = _returned(getattr(installation.adapter, method)(call), operation.effect)
         except (NotApplied, Refused, Uncertain) as error:
             outcome = outcome_of(error, operation.effect)
@@ -155,16 +164,6 @@ class Operations:
             outcome = outcome_of(error, operation.effect)
         installation.breaker.leave(outcome)
         return outcome
-
-    def _blocked(self, installation: _Installation) -> Unavailable | None:
-        if not self._may_send():
-            return Unavailable(reason=LOST)
-        try:
-            installation.breaker.enter()
-            installation.pace.enter()
-        except NotApplied as error:
-            return Unavailable(reason=error.reason, retry_after=error.retry_after)
-        return None
 
     def _prepare(self, command: Command) -> Rejected | Unavailable | tuple[Operation, _Installation]:
         operation = self.catalogue.get(command.operation)
@@ -204,6 +203,17 @@ class Operations:
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
         field = field.lstrip(".") or "input"
         return Rejected(code=INVALID_INPUT, message=f"{field}: {error.message}", details={"field": field})
+
+
+def _blocked(installation: _Installation, permit: Permit) -> Unavailable | None:
+    if not permit():
+        return Unavailable(reason=LOST)
+    try:
+        installation.breaker.enter()
+        installation.pace.enter()
+    except NotApplied as error:
+        return Unavailable(reason=error.reason, retry_after=error.retry_after)
+    return None
 
 
 def _returned(value: Any, effect: Effect) -> Outcome:

@@ -148,7 +148,7 @@ def create_worker(
     lease = Lease(engine, owner, settings.lease)
 
     operations = Operations(
-        catalogue, systems, adapters, lambda name: mappings_of(settings, name, adapters), lease.valid
+        catalogue, systems, adapters, lambda name: mappings_of(settings, name, adapters), lease.permit
     )
     return Connector(connector, settings, engine, broker, Inbox(engine, owner), lease, operations)
 

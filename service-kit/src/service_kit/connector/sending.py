@@ -6,12 +6,13 @@ from contextlib import contextmanager
 
 from service_kit.connector.outcomes import NotApplied, Uncertain
 
+Permit = Callable[[], bool]
 LOST = "this connector process lost its lease"
 
 
 class _Thread(threading.local):
     def __init__(self) -> None:
-        self.allowed: Callable[[], bool] | None = None
+        self.allowed: Permit | None = None
         self.sent = False
 
 
@@ -19,7 +20,7 @@ _thread = _Thread()
 
 
 @contextmanager
-def sending(allowed: Callable[[], bool]) -> Iterator[None]:
+def sending(allowed: Permit) -> Iterator[None]:
     """Within it, `before_sending` asks `allowed`."""
     _thread.allowed, _thread.sent = allowed, False
     try:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from service_kit.catalogue import Effect, Operation
 from service_kit.connector.inbox import Finished, Inbox, Starting
 from service_kit.connector.lanes import Finishing, Lane
 from service_kit.connector.operations import Operations
-from service_kit.connector.rules import Answer, Ask, CarryOutAgain, Row, Wait, delivered_again, probed
+from service_kit.connector.rules import DIED, Answer, Ask, CarryOutAgain, Row, Wait, delivered_again, probed
 from service_kit.messages import COMMAND, REPLY, Command, CommandKind, Outcome, Reply, Unknown, event
 
 BATCH = 128
@@ -38,7 +39,7 @@ _decode_command = msgspec.json.Decoder(Command).decode
 @dataclass(eq=False, slots=True)
 class Job:
     """One command under way. `run` is what its lane does with it; `records`: its outcome goes into the inbox first.
-    `lane` while it counts as active there."""
+    `found`: that outcome is what a probe found. `lane` while it counts as active there."""
 
     command: Command
     operation: Operation | None
@@ -46,18 +47,33 @@ class Job:
     run: Callable[[Command], Outcome]
     outcome: Outcome | None = None
     records: bool = False
+    found: bool = False
     lane: Lane["Job"] | None = None
+
+
+LaneOf = Callable[[int, Callable[[Job], Outcome], Finishing[Job]], Lane[Job]]
 
 
 class Worker:
     """Consumes `commands.<connector>`. `run` blocks; everything but `stop` belongs to its thread."""
 
-    def __init__(self, connector: str, broker: Broker, inbox: Inbox, operations: Operations) -> None:
+    def __init__(
+        self,
+        connector: str,
+        broker: Broker,
+        inbox: Inbox,
+        operations: Operations,
+        lanes: LaneOf = Lane,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`lanes` makes the lane of a system, `clock` counts seconds."""
         self._connector = connector
         self._queue = f"commands.{connector}"
         self._broker = broker
         self._inbox = inbox
         self._operations = operations
+        self._lane_of = lanes
+        self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[str, Lane[Job]] = {}
         self._finishing: Finishing[Job] = Finishing()
@@ -149,7 +165,7 @@ class Worker:
         name = system if self._operations.knows(system) else ""
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(self._operations.concurrency(name), _run, self._finishing)
+            lane = self._lanes[name] = self._lane_of(self._operations.concurrency(name), _run, self._finishing)
         return lane
 
     def _dispatch(self, job: Job) -> None:
@@ -181,13 +197,21 @@ class Worker:
         admitted = []
         for lane in self._lanes.values():
             for job in lane.admit(BATCH):
-                job.lane, job.records = lane, True
+                job.lane, job.records, job.run = lane, True, self._execution()
+                job.found = self._operations.only_looks(job.command)
                 admitted.append(job)
         return admitted
+
+    def _execution(self) -> Callable[[Command], Outcome]:
+        return partial(self._operations.execute, permit=self._operations.permit())
 
     def _recorded(self, job: Job, before: Row | None) -> None:
         if before is not None and before.outcome is not None:
             job.outcome = before.outcome
+        elif before is not None and job.found:
+            job.outcome, job.found = Unknown(reason=DIED), False
+            self._unrecorded.append(job)
+            return
         self._replying.append(job)
 
     def _leave_lane(self, job: Job) -> None:
@@ -206,12 +230,13 @@ class Worker:
             case CarryOutAgain():
                 self._orphans.append((job, row))
             case Ask():
-                job.run = self._operations.find_out
+                job.run, job.found = self._operations.find_out, True
                 self._dispatch(job)
 
     def _adopt(self) -> None:
         while self._orphans:
             job, row = self._orphans[-1]
+            job.run = self._execution()
             if self._inbox.take_over(row):
                 self._dispatch(job)
             else:
@@ -240,9 +265,9 @@ class Worker:
                 self._dispatch(job)
 
     def _look_again(self) -> None:
-        if not self._parked or time.monotonic() < self._look_again_at:
+        if not self._parked or self._clock() < self._look_again_at:
             return
-        self._look_again_at = time.monotonic() + LOOK_AGAIN
+        self._look_again_at = self._clock() + LOOK_AGAIN
         rows = self._inbox.look([job.command.id for job in self._parked])
         parked, self._parked = self._parked, []
         for job in parked:
@@ -301,8 +326,10 @@ class Worker:
             self._collect()
             self._starting = []
             if self._unrecorded:
-                self._inbox.exchange([_finished(job) for job in self._unrecorded], [])
-                self._replying += self._unrecorded
+                exchanged = self._inbox.exchange([_finished(job) for job in self._unrecorded], [])
+                finished, self._unrecorded = self._unrecorded, []
+                for job in finished:
+                    self._recorded(job, exchanged.known.get(job.command.id))
             self._reply(consumer)
         except (BrokerError, SQLAlchemyError) as error:  # it will be delivered again, to another process
             log.warning("worker.stopped_early", error=type(error).__name__)
@@ -334,7 +361,7 @@ def _read(delivery: Delivery) -> Command | str:
 
 def _finished(job: Job) -> Finished:
     assert job.outcome is not None
-    return Finished(job.command.id, job.outcome)
+    return Finished(job.command.id, job.outcome, job.found)
 
 
 def _to_start(jobs: Sequence[Job]) -> list[Starting]:

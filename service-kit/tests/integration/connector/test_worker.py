@@ -408,6 +408,33 @@ def test_what_a_dead_process_had_started_is_answered_by_probe(hub: Any, applied:
     assert len(hub.books.posted) == applied
 
 
+def test_what_is_found_of_a_command_that_was_sealed_meanwhile_is_left_to_its_probe(hub: Any, gate: Any) -> None:
+    # given
+    command, later = hub.command(), Completed(output={"number": "1"}, references={"posting": "1"})
+    look = hub.books.probe_post
+    start_and_die(hub, command)
+
+    def slow_look(call: Call) -> Probed:
+        gate(call)
+        found: Probed = look(call)
+        return found
+
+    hub.books.probe_post = slow_look
+    hub.connector()
+    hub.send(command)
+    assert gate.reached.wait(10)
+
+    # when
+    hub.books.probe_post = look
+    assert hub.probe_until_known(command).verdict is ProbeVerdict.ABSENT
+    assert hub.ask(hub.command(id=f"{command.id}-2", hub_key=command.hub_key)) == later
+    gate.open()
+
+    # then
+    assert hub.next_reply().outcome == Unknown(reason=DIED)
+    assert hub.ask(command) == Unknown(reason=DIED)
+
+
 def test_what_a_dead_process_had_started_and_cannot_be_probed_is_unknown(hub: Any) -> None:
     # given
     command = hub.command("books.stamp")

@@ -43,6 +43,7 @@ def _step_completed(state: InstanceState, fact: f.StepCompleted) -> None:
 def _effect(state: InstanceState, fact: f.StepCompleted, inside: int | None) -> Effect:
     scope = fact.scope if fact.scope is not None else ROOT
     known = scope in state.scopes
+    tried_before = any(absent.command.step == fact.step for absent in state.absents.values())
     if fact.body and fact.element == state.process:
         snapshot = state.scopes[ROOT].variables
         return Effect(
@@ -68,6 +69,8 @@ def _effect(state: InstanceState, fact: f.StepCompleted, inside: int | None) -> 
         irreversible=fact.irreversible,
         together=fact.together,
         at=state.now,
+        output=fact.output if tried_before else None,
+        references=fact.references if tried_before else {},
     )
 
 
