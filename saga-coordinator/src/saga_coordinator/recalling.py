@@ -39,8 +39,6 @@ def _asks(state: InstanceState, step: Step, mark: int) -> Sequence[i.Input]:
         told = ask_to_undo(state, step.id, state.log[step.undoes])
     elif step.lingers:
         told = f.ChildTold(step=step.id, child=step.child or "", what="stop")
-    elif state.suspended:
-        told = f.ChildTold(step=step.id, child=step.child or "", what="suspend")
     else:
         return []
     return [calls.ask(told, f"{told.child}:{told.what}:again:{mark}")]
