@@ -27,11 +27,14 @@ def _standard(part: Part, node: Node, context: Context) -> Loop:
         context.findings.add(
             Rule.LOOP_CHARACTERISTICS, part.id, node.line, "a loop needs a loopCondition or a loopMaximum"
         )
+    if most is not None and not most.strip().isdecimal():
+        message = f"loopMaximum {most!r} is no number of rounds"
+        context.findings.add(Rule.LOOP_CHARACTERISTICS, part.id, node.line, message)
     return Loop(
         iteration=Iteration.LOOP,
         condition=condition,
         tests_before=node.flag("testBefore"),
-        most=int(most) if most is not None and most.strip().isdigit() else None,
+        most=int(most) if most is not None and most.strip().isdecimal() else None,
     )
 
 
