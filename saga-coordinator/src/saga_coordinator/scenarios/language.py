@@ -1,6 +1,7 @@
 """The scenario language as values (`docs/scenarios.md` describes it). Unknown words are refused."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ class Scenario:
 
 
 _AS_SYSTEM = {"reject", "accept", "unavailable", "unknown"}  # outcomes that only a system gives
+_AT_WORK = _AS_SYSTEM | {"complete", "late"}
 VERBS: dict[str, set[str]] = {
     "complete": {"output", "times", "references"},
     "reject": {"code", "message", "details"},
@@ -161,8 +163,8 @@ def _scenario(value: Any, document: dict[str, Any], number: int) -> Scenario:
             items=_counts(entry.get("items") or {}),
             calls=_calls(entry.get("calls") or {}),
             steps=steps,
-            answered=_addressed(steps, _AS_SYSTEM | {"complete"}),
-            answered_as_system=_addressed(steps, _AS_SYSTEM),
+            answered=frozenset(element for step in steps for element in _named(step)),
+            answered_as_system=frozenset(_element(step.subject) for step in steps if step.verb in _AS_SYSTEM),
             expect=expectations(entry.get("expect") or {}),
             skip=str(entry["skip"]) if entry.get("skip") else None,
         )
@@ -170,8 +172,19 @@ def _scenario(value: Any, document: dict[str, Any], number: int) -> Scenario:
         raise BadScenario(f"{name}: {error}") from error
 
 
-def _addressed(steps: list[Action], verbs: set[str]) -> frozenset[str]:
-    return frozenset(Address.read(action.subject).element for action in steps if action.verb in verbs)
+def _named(action: Action) -> Iterator[str]:
+    """The elements that a step names: somebody is at work on them until it comes."""
+    if action.verb in _AT_WORK:
+        yield _element(action.subject)
+    if action.verb == "trigger" and "on" in action.companions:
+        yield _element(action.companions["on"])
+    if isinstance(action.subject, dict):
+        fields = {"error": ("step",), "escalate": ("step",), "operator": ("skip", "move")}.get(action.verb, ())
+        yield from (_element(action.subject[field]) for field in fields if field in action.subject)
+
+
+def _element(address: Any) -> str:
+    return Address.read(address).element
 
 
 def _processes(value: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import times
 from saga_coordinator.engine.process import Process
-from saga_coordinator.engine.state import Phase, Step
+from saga_coordinator.engine.state import Phase, Step, Subscription
 from saga_coordinator.scenarios.language import Address, Scenario
 from saga_coordinator.scenarios.run import BY_THEMSELVES, INSTANCE, CannotDo, Run, is_open, waiting_for
 
@@ -77,7 +77,7 @@ class Stage:
         process = self.called(run.live.steps[fact.step].element, fact.process)
         if process is None:
             return
-        child = self.runs[fact.child] = Run(fact.child, process)
+        child = self.runs[fact.child] = Run(fact.child, process, caller=(run, fact.step))
         start = i.Start(
             id=self.next_id(),
             instance=fact.child,
@@ -107,20 +107,26 @@ class Stage:
 
     def signal(self, name: str, payload: Any, besides: Run | None = None) -> None:
         """Everybody who waits for the signal (besides one instance) gets it."""
-        for run in list(self.runs.values()):
-            if run is besides or run.state is None:
+        for run, sub in self.subscribed(name, signal=True):
+            if run is besides:
                 continue
-            for sub in run.state.subscriptions.values():
-                if sub.signal and sub.name == name:
-                    arrived = i.SignalArrived(
-                        id=self.next_id(),
-                        instance=run.id,
-                        at=self.now,
-                        subscription=sub.id,
-                        name=name,
-                        payload=payload,
-                    )
-                    self._post.append((run, arrived))
+            arrived = i.SignalArrived(
+                id=self.next_id(), instance=run.id, at=self.now, subscription=sub.id, name=sub.name, payload=payload
+            )
+            self._post.append((run, arrived))
+
+    def subscribed(self, name: str, *, signal: bool) -> list[tuple[Run, Subscription]]:
+        """All that wait for the message or signal of that name, by instance, oldest first; where there is nobody, those
+        whose event has this id."""
+        waiting = [
+            (run, sub)
+            for run in self.runs.values()
+            if run.state is not None
+            for sub in sorted(run.state.subscriptions.values(), key=lambda sub: sub.id)
+            if sub.signal is signal
+        ]
+        named = [(run, sub) for run, sub in waiting if sub.name == name]
+        return named or [(run, sub) for run, sub in waiting if sub.element == name]
 
     def deliver(self) -> None:
         """Let what was posted arrive."""
