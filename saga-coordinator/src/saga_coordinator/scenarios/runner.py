@@ -11,7 +11,7 @@ from saga_coordinator.engine import IllegalInput
 from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.scenarios import event_verbs, language, surroundings, verbs
 from saga_coordinator.scenarios.expectations import Unexpected, check
-from saga_coordinator.scenarios.language import BadScenario, Scenario
+from saga_coordinator.scenarios.language import BadScenario, Misread, Scenario
 from saga_coordinator.scenarios.observations import Observed, observe, reached
 from saga_coordinator.scenarios.preparation import prepare
 from saga_coordinator.scenarios.run import CannotDo, ReplayDiffers
@@ -51,7 +51,10 @@ class Runner:
             yield Result(path, "", ok=False, reason=str(error))
             return
         for scenario in scenarios:
-            yield self._one(path, scenario)
+            if isinstance(scenario, Misread):
+                yield Result(path, scenario.name, ok=False, reason=scenario.reason)
+            else:
+                yield self._one(path, scenario)
 
     def parse(self, file: Path, process_id: str | None, rules: tuple[Path, ...] = ()) -> Process:
         """A process as scenarios see it, with the decisions of these files and of its folder. Raises `Refused` or

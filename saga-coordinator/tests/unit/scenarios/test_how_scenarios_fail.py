@@ -144,3 +144,25 @@ def test_coverage_tells_what_was_not_reached(tmp_path: Path) -> None:
     assert svg is not None
     assert svg.count("#1a7f37") == 1
     assert svg.count("#cf222e") == 2
+
+
+def test_a_scenario_that_cannot_be_read_leaves_the_others_of_its_file_alone(tmp_path: Path) -> None:
+    # given
+    (tmp_path / "p.bpmn").write_bytes(around('<task id="a"/>', "a"))
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "process: p.bpmn\nscenarios:\n  - {name: odd, steps: [{compleet: a}]}\n  - nonsense\n"
+        "  - {name: steps, steps: {complete: a}}\n  - {name: fine, expect: {status: completed}}\n"
+    )
+
+    # when
+    results = list(Runner(expressions.compile).run(file))
+
+    # then
+    assert [(result.name, result.ok) for result in results] == [
+        ("odd", False),
+        ("scenario 2", False),
+        ("steps", False),
+        ("fine", True),
+    ]
+    assert "compleet" in results[0].reason
