@@ -5,9 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from saga_coordinator.calls import is_too_deep, refused
+from saga_coordinator.engine import IllegalInput, times
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine import times
 from saga_coordinator.engine.process import Process
 from saga_coordinator.engine.state import Phase, Step, Subscription
 from saga_coordinator.scenarios.language import Address, Scenario
@@ -15,6 +18,8 @@ from saga_coordinator.scenarios.run import BY_THEMSELVES, INSTANCE, CannotDo, Ru
 
 # The process that the call activity `element` runs, by the id that it says; None: none is loaded.
 Called = Callable[[str, str], Process | None]
+
+_MOST_RUNS = 10_000
 
 
 @dataclass(slots=True)
@@ -57,9 +62,23 @@ class Stage:
             self._decide(*self._post.popleft())
 
     def _decide(self, run: Run, input_: i.Input) -> None:
-        for fact in run.decide(input_):
+        for fact in self._facts(run, input_):
             self.told.append((run, fact))
             self._pass_on(run, fact)
+
+    def _facts(self, run: Run, input_: i.Input) -> list[f.Fact]:
+        """What happens. A called process that cannot begin tells its caller so. Raises `IllegalInput`."""
+        try:
+            if isinstance(input_, i.Start) and is_too_deep(input_):
+                raise IllegalInput("TOO_DEEP", "calls are nested too deep")
+            return run.decide(input_)
+        except IllegalInput as error:
+            report = refused(input_, str(error))
+            if report is None:
+                raise
+            del self.runs[run.id]
+            self._post.append((self.runs[report.instance], msgspec.structs.replace(report, at=self.now)))
+            return []
 
     def _pass_on(self, run: Run, fact: f.Fact) -> None:
         match fact:
@@ -77,6 +96,8 @@ class Stage:
         process = self.called(run.live.steps[fact.step].element, fact.process)
         if process is None:
             return
+        if len(self.runs) > _MOST_RUNS:
+            raise CannotDo(f"more than {_MOST_RUNS} processes are called: does a process call itself?")
         child = self.runs[fact.child] = Run(fact.child, process, caller=(run, fact.step))
         start = i.Start(
             id=self.next_id(),
