@@ -194,7 +194,10 @@ def _hand_out(turn: Turn, loop: Loop, item: Scope, around: int) -> Any:
     """What the item leaves: its part of the result list, or its variables, as a sub-process does. Raises
     `ExpressionFailed`."""
     if loop.result:
-        return turn.evaluate(loop.output, turn.state.variables(item.id)) if loop.output else None
+        try:
+            return turn.evaluate(loop.output, turn.state.variables(item.id)) if loop.output else None
+        except Unevaluable:
+            return None
     turn.merge(around, {k: v for k, v in item.variables.items() if k not in (COUNTER, loop.item)})
     return None
 
