@@ -1,5 +1,7 @@
 """Multi-instance and loop markers (BPMN 2.0, 10.3.8), and `tl:items`, which says what they are about."""
 
+import re
+
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import LOOPS, Part
 from saga_coordinator.bpmn.findings import Rule
@@ -27,11 +29,14 @@ def _standard(part: Part, node: Node, context: Context) -> Loop:
         context.findings.add(
             Rule.LOOP_CHARACTERISTICS, part.id, node.line, "a loop needs a loopCondition or a loopMaximum"
         )
+    if most is not None and not most.strip().isdecimal():
+        message = f"loopMaximum {most!r} is no number of rounds"
+        context.findings.add(Rule.LOOP_CHARACTERISTICS, part.id, node.line, message)
     return Loop(
         iteration=Iteration.LOOP,
         condition=condition,
         tests_before=node.flag("testBefore"),
-        most=int(most) if most is not None and most.strip().isdigit() else None,
+        most=int(most) if most is not None and most.strip().isdecimal() else None,
     )
 
 
@@ -64,7 +69,8 @@ def _input(part: Part, node: Node, items: Node | None, context: Context) -> tupl
     name = (element.get("name") or element.id) if element is not None else ""
     if reference is None or not reference.text:
         return None, items.get("item") or name if items is not None else name
-    return context.expression(_data(part, reference.text), part.id, reference.line, foreign=True), name
+    source = _variable(_data(part, reference.text))
+    return context.expression(source, part.id, reference.line, foreign=True), name
 
 
 def _output(part: Part, node: Node, items: Node | None, context: Context) -> tuple[str, Expression | None]:
@@ -78,7 +84,7 @@ def _output(part: Part, node: Node, items: Node | None, context: Context) -> tup
     if reference is None or element is None or not reference.text:
         return "", None
     name = element.get("name") or element.id
-    return _data(part, reference.text), context.expression(name, part.id, element.line, foreign=True)
+    return _data(part, reference.text), context.expression(_variable(name), part.id, element.line, foreign=True)
 
 
 def _data(part: Part, reference: str) -> str:
@@ -86,6 +92,11 @@ def _data(part: Part, reference: str) -> str:
     holders = [part.node, *(part.level.node.bpmn("dataObject", "dataObjectReference", "property"))]
     found = next((node for node in holders if node.id == reference and node is not part.node), None)
     return (found.get("name") or found.id) if found is not None else reference
+
+
+def _variable(name: str) -> str:
+    """The expression that is the variable of that name, whatever characters other tools allow in it."""
+    return name if re.fullmatch(r"[\w.$]+", name) or "`" in name else f"`{name}`"
 
 
 def _expression(part: Part, node: Node, name: str, context: Context) -> Expression | None:

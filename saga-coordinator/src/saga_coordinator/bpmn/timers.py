@@ -21,7 +21,7 @@ _PARSERS: dict[TimerKind, Callable[[str], object]] = {
 }
 # Other engines' ways to say when: placeholders, FEEL, cron, "500ms". Only an installation that has them knows.
 _FOREIGN = re.compile(
-    r"^(=.*|[$#%@]\{.*\}|\d+ ?(ms|s|m|h|d)\b.*|[-\d*/,?LW#A-Z]+( +[-\d*/,?LW#A-Z]+){4,6})$", re.DOTALL
+    r"^(=.*|.*[$#%@]\{.*\}.*|\d+ ?(ms|s|m|h|d)\b.*|[-\d*/,?LW#A-Z]+( +[-\d*/,?LW#A-Z]+){4,6})$", re.DOTALL
 )
 
 
@@ -32,25 +32,31 @@ def read(node: Node, element: str, context: Context) -> TimerDefinition:
     if len(forms) != 1 or not forms[0].text:
         return NEVER
     form, kind = forms[0], TimerKind(forms[0].name)
+    text = _unquoted(form.text) if context.tolerant else form.text
     calendar = node.tl("calendar")
     if calendar is not None and calendar not in context.calendars:
         if not context.tolerant:
             context.findings.add(Rule.UNKNOWN_CALENDAR, element, node.line, f"there is no calendar {calendar!r}")
         return NEVER
     expression = None
-    if form.text.startswith("="):
-        expression = context.expression(form.text[1:], element, form.line, foreign=True)
+    if text.startswith("="):
+        expression = context.expression(text[1:], element, form.line, foreign=True)
         if isinstance(expression, Foreign):
             return NEVER
     try:
-        timetable = _timetable(node, kind, form.text, context)
+        timetable = _timetable(node, kind, text, context)
         if expression is None:
-            _check(kind, form.text, timetable)
+            _check(kind, text, timetable)
     except (ValueError, OverflowError) as error:
-        if not (context.tolerant and (_FOREIGN.match(form.text) or form.get("language"))):
+        if not (context.tolerant and (_FOREIGN.match(text) or form.get("language"))):
             context.findings.add(Rule.BAD_TIMER, element, form.line, str(error))
         return NEVER
-    return TimerDefinition(kind, form.text, expression, timetable)
+    return TimerDefinition(kind, text, expression, timetable)
+
+
+def _unquoted(text: str) -> str:
+    """A text in quotes is, in every expression language, that text."""
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def _timetable(node: Node, kind: TimerKind, text: str, context: Context) -> Timetable | None:

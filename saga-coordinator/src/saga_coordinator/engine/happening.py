@@ -10,6 +10,7 @@ from saga_coordinator.engine.interrupting import interrupt, interrupt_scope
 from saga_coordinator.engine.listening import open_listeners
 from saga_coordinator.engine.process import Body, Element, Kind, Trigger
 from saga_coordinator.engine.state import Condition, Step, Subscription
+from saga_coordinator.engine.transactions import cancel
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import disarm
 
@@ -71,6 +72,8 @@ def fire(turn: Turn, step: Step, event: Element, payload: Any) -> None:
     """The event element, for which the step waits, happens."""
     if step.listens:
         fire_event_sub_process(turn, step.id, payload)
+    elif event.event is not None and event.event.trigger is Trigger.CANCEL:
+        cancel(turn, step, event.id)
     elif event.kind is Kind.BOUNDARY_EVENT:
         fire_boundary(turn, step.id, event, payload)
     elif step.element == event.id:

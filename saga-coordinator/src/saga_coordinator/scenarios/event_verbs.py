@@ -110,26 +110,24 @@ def message(stage: Stage, action: Action) -> None:
     if stage.root.state is None:
         _start_by(stage, Trigger.MESSAGE, name, told.get("payload"))
         return
-    for run in stage.runs.values():
-        subscriptions = sorted(run.state.subscriptions.values(), key=lambda sub: sub.id) if run.state else []
-        for sub in subscriptions:
-            if not sub.signal and sub.name == name and (key is None or sub.key == str(key)):
-                arrived = i.MessageArrived(
-                    id=stage.next_id(),
-                    instance=run.id,
-                    at=stage.now,
-                    subscription=sub.id,
-                    name=name,
-                    payload=told.get("payload"),
-                )
-                stage.give(run, arrived)
-                return
+    for run, sub in stage.subscribed(name, signal=False):
+        if key is None or sub.key == str(key):
+            arrived = i.MessageArrived(
+                id=stage.next_id(),
+                instance=run.id,
+                at=stage.now,
+                subscription=sub.id,
+                name=sub.name,
+                payload=told.get("payload"),
+            )
+            stage.give(run, arrived)
+            return
 
 
 def _start_by(stage: Stage, by: Trigger, name: str, payload: Any) -> None:
     for element in stage.process.elements.values():
         event = element.event
-        named = event is not None and event.trigger is by and event.name == name
+        named = event is not None and event.trigger is by and name in (event.name, element.id)
         if named and (element.id in stage.process.body.starts or _is_behind_start(stage, element)):
             begin(stage, element.id, payload)
             return

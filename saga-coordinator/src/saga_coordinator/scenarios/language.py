@@ -1,6 +1,7 @@
 """The scenario language as values (`docs/scenarios.md` describes it). Unknown words are refused."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,16 @@ class Scenario:
         return self.hold is None or element in self.hold
 
 
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """A scenario that does not say what it means, and why."""
+
+    name: str
+    reason: str
+
+
 _AS_SYSTEM = {"reject", "accept", "unavailable", "unknown"}  # outcomes that only a system gives
+_AT_WORK = _AS_SYSTEM | {"complete", "late"}
 VERBS: dict[str, set[str]] = {
     "complete": {"output", "times", "references"},
     "reject": {"code", "message", "details"},
@@ -115,8 +125,9 @@ VERBS: dict[str, set[str]] = {
 }
 
 
-def read(path: Path) -> list[Scenario]:
-    """The scenarios of a file. Raises `BadScenario`."""
+def read(path: Path) -> list[Scenario | Misread]:
+    """The scenarios of a file: one that does not say what it means does not keep the others from being played. Raises
+    `BadScenario` where nothing can be read."""
     try:
         document = yaml12.load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -125,7 +136,16 @@ def read(path: Path) -> list[Scenario]:
     entries = document.get("scenarios")
     if not isinstance(entries, list):
         raise BadScenario("scenarios: a list is expected")
-    return [_scenario(entry, document, number) for number, entry in enumerate(entries, 1)]
+    return [_read(entry, document, number) for number, entry in enumerate(entries, 1)]
+
+
+def _read(value: Any, document: dict[str, Any], number: int) -> Scenario | Misread:
+    name = value.get("name") if isinstance(value, dict) else None
+    name = str(name or f"scenario {number}")
+    try:
+        return _scenario(value, document, name)
+    except BadScenario as error:
+        return Misread(name, str(error))
 
 
 def is_scenario_file(path: Path) -> bool:
@@ -145,33 +165,43 @@ def _mapping(value: Any, where: str, known: set[str]) -> dict[str, Any]:
     return value
 
 
-def _scenario(value: Any, document: dict[str, Any], number: int) -> Scenario:
-    entry = _mapping(value, f"scenario {number}", FIELDS)
-    name = str(entry.get("name") or f"scenario {number}")
-    try:
-        steps = [_action(step) for step in entry.get("steps") or []]
-        return Scenario(
-            name=name,
-            processes=_processes(entry.get("process", document.get("process"))),
-            start=_start(entry.get("start", {})),
-            now=str(entry.get("now", document.get("now", MONDAY))),
-            auto=bool(entry.get("auto", document.get("auto", False))),
-            hold=_hold(entry.get("hold", document.get("hold", []))),
-            choices=_choices(entry.get("choices") or {}),
-            items=_counts(entry.get("items") or {}),
-            calls=_calls(entry.get("calls") or {}),
-            steps=steps,
-            answered=_addressed(steps, _AS_SYSTEM | {"complete"}),
-            answered_as_system=_addressed(steps, _AS_SYSTEM),
-            expect=expectations(entry.get("expect") or {}),
-            skip=str(entry["skip"]) if entry.get("skip") else None,
-        )
-    except BadScenario as error:
-        raise BadScenario(f"{name}: {error}") from error
+def _scenario(value: Any, document: dict[str, Any], name: str) -> Scenario:
+    entry = _mapping(value, "a scenario", FIELDS)
+    steps = entry.get("steps") or []
+    if not isinstance(steps, list):
+        raise BadScenario("steps: a list is expected")
+    steps = [_action(step) for step in steps]
+    return Scenario(
+        name=name,
+        processes=_processes(entry.get("process", document.get("process"))),
+        start=_start(entry.get("start", {})),
+        now=str(entry.get("now", document.get("now", MONDAY))),
+        auto=bool(entry.get("auto", document.get("auto", False))),
+        hold=_hold(entry.get("hold", document.get("hold", []))),
+        choices=_choices(entry.get("choices") or {}),
+        items=_counts(entry.get("items") or {}),
+        calls=_calls(entry.get("calls") or {}),
+        steps=steps,
+        answered=frozenset(element for step in steps for element in _named(step)),
+        answered_as_system=frozenset(_element(step.subject) for step in steps if step.verb in _AS_SYSTEM),
+        expect=expectations(entry.get("expect") or {}),
+        skip=str(entry["skip"]) if entry.get("skip") else None,
+    )
 
 
-def _addressed(steps: list[Action], verbs: set[str]) -> frozenset[str]:
-    return frozenset(Address.read(action.subject).element for action in steps if action.verb in verbs)
+def _named(action: Action) -> Iterator[str]:
+    """The elements that a step names: somebody is at work on them until it comes."""
+    if action.verb in _AT_WORK:
+        yield _element(action.subject)
+    if action.verb == "trigger" and "on" in action.companions:
+        yield _element(action.companions["on"])
+    if isinstance(action.subject, dict):
+        fields = {"error": ("step",), "escalate": ("step",), "operator": ("skip", "move")}.get(action.verb, ())
+        yield from (_element(action.subject[field]) for field in fields if field in action.subject)
+
+
+def _element(address: Any) -> str:
+    return Address.read(address).element
 
 
 def _processes(value: Any) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 from saga_coordinator.engine.process import Element, Expression, Flow, Iteration, Kind, Loop, Process, Task, Unevaluable
-from saga_coordinator.scenarios.language import Scenario
+from saga_coordinator.scenarios.language import BadScenario, Scenario
 from saga_coordinator.scenarios.run import BY_THEMSELVES
+
+_SPLITS = {Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY}
 
 
 class Choice:
@@ -20,28 +22,33 @@ class Choice:
         self._now: list[str] | None = None
 
     def begin(self) -> None:
-        """A token has come. Raises `Unevaluable` where the scenario says nothing (any more)."""
+        """A token has come."""
         self._now = next(self._visits, None)
-        if self._now is None:
-            raise Unevaluable(f"nothing is chosen for this visit of {self.gateway}")
 
-    def takes(self, flow: str) -> bool:
-        """Whether this visit's token goes along the flow."""
-        return self._now is not None and flow in self._now
+    def takes(self, flow: str) -> bool | None:
+        """Whether this visit's token goes along the flow; None: the scenario says nothing (any more)."""
+        return None if self._now is None else flow in self._now
 
 
 class Chosen:
-    """A flow's condition as the scenario chooses it."""
+    """A flow's condition as the scenario chooses it; for further visits, as the diagram has it."""
 
-    def __init__(self, choice: Choice, flow: str, first: bool) -> None:
-        self.source = f"chosen: {flow}"
-        self._choice, self._flow, self._first = choice, flow, first
+    def __init__(self, choice: Choice, flow: Flow, *, first: bool, decided: bool) -> None:
+        self.source = f"chosen: {flow.id}"
+        self._choice, self._flow, self._first, self._decided = choice, flow, first, decided
 
-    def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> bool:
-        """Whether the flow is chosen for this visit."""
+    def __call__(self, data: Any, bindings: Mapping[str, Any] | None = None) -> Any:
+        """Whether the flow is taken on this visit. Raises `Unevaluable` where nothing says it."""
         if self._first:
             self._choice.begin()
-        return self._choice.takes(self._flow)
+        chosen = self._choice.takes(self._flow.id)
+        if chosen is not None:
+            return chosen
+        if self._flow.condition is not None:
+            return self._flow.condition(data, bindings)
+        if not self._decided:
+            raise Unevaluable(f"nothing is chosen for this visit of {self._choice.gateway}")
+        return True
 
 
 class Fallback:
@@ -73,8 +80,17 @@ def prepare(process: Process, scenario: Scenario) -> Process:
     flows = dict(process.flows)
     for gateway, visits in scenario.choices.items():
         if gateway in elements:
+            _check_flows(elements[gateway], visits)
             flows.update(_chosen(elements[gateway], flows, Choice(gateway, visits)))
     return msgspec.structs.replace(process, elements=elements, flows=flows)
+
+
+def _check_flows(split: Element, visits: list[list[str]]) -> None:
+    """Raises `BadScenario` where a flow is chosen that does not leave the split."""
+    unknown = {flow for visit in visits for flow in visit} - set(split.outgoing)
+    if unknown:
+        there = ", ".join(split.outgoing) or "none"
+        raise BadScenario(f"choices: {split.id} has no outgoing flow {', '.join(sorted(unknown))}; it has {there}")
 
 
 def _waits(element: Element, scenario: Scenario, answered: frozenset[str]) -> bool:
@@ -117,7 +133,9 @@ def _is_count(value: Any) -> bool:
 
 
 def _chosen(gateway: Element, flows: dict[str, Flow], choice: Choice) -> dict[str, Flow]:
-    asked = [flow for flow in gateway.outgoing if flow != gateway.default]
+    asked = [flows[flow] for flow in gateway.outgoing if flow != gateway.default]
+    decided = gateway.kind not in _SPLITS or any(flow.condition is not None for flow in asked)
     return {
-        flow: msgspec.structs.replace(flows[flow], condition=Chosen(choice, flow, flow == asked[0])) for flow in asked
+        flow.id: msgspec.structs.replace(flow, condition=Chosen(choice, flow, first=flow is asked[0], decided=decided))
+        for flow in asked
     }

@@ -28,10 +28,12 @@ class ReplayDiffers(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """An instance (`state` None: not started). `probes` are what the scenario says that probes find, by step."""
+    """An instance (`state` None: not started). `probes` are what the scenario says that probes find, by step; `caller`
+    are the instance and the step that called it."""
 
     id: str
     process: Process
+    caller: "tuple[Run, int] | None" = None
     state: InstanceState | None = None
     facts: list[f.Fact] = field(default_factory=list)
     journal: list[tuple[int, bytes]] = field(default_factory=list)
@@ -79,11 +81,15 @@ class Run:
         return [step for step in steps if is_open(step)] or [s for s in steps if s.phase is not Phase.INSIDE] or steps
 
     def _item_around(self, step: Step) -> int | None:
-        """The number of the innermost item that the step is inside of."""
+        """The number of the innermost item that the step is inside of, be it of the caller."""
         scope = self.live.scopes.get(step.scope)
         while scope is not None and scope.item is None:
             scope = self.live.scopes.get(scope.parent)
-        return scope.item if scope is not None else None
+        if scope is not None or self.caller is None:
+            return scope.item if scope is not None else None
+        run, number = self.caller
+        calling = run.live.steps.get(number)
+        return None if calling is None else calling.item or run._item_around(calling)
 
     def is_undoing(self, step: Step) -> bool:
         """Whether the step is an undo, or inside a drawn undo handler."""

@@ -1,6 +1,7 @@
 """Runs scenario files: every scenario gives one result, whatever happens to it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from saga_coordinator.engine import IllegalInput
 from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.scenarios import event_verbs, language, surroundings, verbs
 from saga_coordinator.scenarios.expectations import Unexpected, check
-from saga_coordinator.scenarios.language import BadScenario, Scenario
+from saga_coordinator.scenarios.language import BadScenario, Misread, Scenario
 from saga_coordinator.scenarios.observations import Observed, observe, reached
 from saga_coordinator.scenarios.preparation import prepare
 from saga_coordinator.scenarios.run import CannotDo, ReplayDiffers
@@ -50,7 +51,10 @@ class Runner:
             yield Result(path, "", ok=False, reason=str(error))
             return
         for scenario in scenarios:
-            yield self._one(path, scenario)
+            if isinstance(scenario, Misread):
+                yield Result(path, scenario.name, ok=False, reason=scenario.reason)
+            else:
+                yield self._one(path, scenario)
 
     def parse(self, file: Path, process_id: str | None, rules: tuple[Path, ...] = ()) -> Process:
         """A process as scenarios see it, with the decisions of these files and of its folder. Raises `Refused` or
@@ -84,16 +88,18 @@ class Runner:
         if scenario.skip:
             return Result(path, scenario.name, ok=True, reason=scenario.skip, skipped=True)
         try:
-            file, process_id = _main_process(path, scenario)
+            return self._played(path, scenario)
         except BadScenario as error:
             return Result(path, scenario.name, ok=False, reason=str(error))
+
+    def _played(self, path: Path, scenario: Scenario) -> Result:
+        """Raises `BadScenario`."""
+        file, process_id = _main_process(path, scenario)
         try:
-            process = self.parse(file, process_id, _rules(path, scenario))
+            process = self._main(file, process_id, scenario, _rules(path, scenario))
         except bpmn.Refused as refused:
             reason = _refusal(scenario, refused)
             return Result(path, scenario.name, ok=not reason, reason=reason, process=file, process_id=process_id)
-        except BadScenario as error:
-            return Result(path, scenario.name, ok=False, reason=str(error))
         stage = Stage(scenario, prepare(process, scenario), self._called(path, scenario), self._loaded(path, scenario))
         reason = _play(stage)
         return Result(
@@ -106,6 +112,22 @@ class Runner:
             process_id=process.id,
             reached=reached(stage, process.id),
         )
+
+    def _main(self, file: Path, process_id: str | None, scenario: Scenario, rules: tuple[Path, ...]) -> Process:
+        """The process that the scenario is about: of several in a file, where nobody names one, the one that begins
+        with the start event of the scenario. Raises `Refused` or `BadScenario`."""
+        event = scenario.start.event if scenario.start is not None else None
+        try:
+            return self.parse(file, process_id, rules)
+        except bpmn.Refused as refused:
+            if event is None or [finding.rule for finding in refused.findings] != [bpmn.Rule.AMBIGUOUS_PROCESS]:
+                raise
+            for other in bpmn.process_ids(file.read_bytes()):
+                with suppress(bpmn.Refused):
+                    process = self.parse(file, other, rules)
+                    if event in process.body.starts:
+                        return process
+            raise
 
     def _loaded(self, path: Path, scenario: Scenario) -> Callable[[str], Process]:
         def loaded(reference: str) -> Process:

@@ -5,16 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from saga_coordinator.calls import is_too_deep, refused
+from saga_coordinator.engine import IllegalInput, times
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine import times
 from saga_coordinator.engine.process import Process
-from saga_coordinator.engine.state import Phase, Step
+from saga_coordinator.engine.state import Phase, Step, Subscription
 from saga_coordinator.scenarios.language import Address, Scenario
 from saga_coordinator.scenarios.run import BY_THEMSELVES, INSTANCE, CannotDo, Run, is_open, waiting_for
 
 # The process that the call activity `element` runs, by the id that it says; None: none is loaded.
 Called = Callable[[str, str], Process | None]
+
+_MOST_RUNS = 10_000
 
 
 @dataclass(slots=True)
@@ -57,9 +62,23 @@ class Stage:
             self._decide(*self._post.popleft())
 
     def _decide(self, run: Run, input_: i.Input) -> None:
-        for fact in run.decide(input_):
+        for fact in self._facts(run, input_):
             self.told.append((run, fact))
             self._pass_on(run, fact)
+
+    def _facts(self, run: Run, input_: i.Input) -> list[f.Fact]:
+        """What happens. A called process that cannot begin tells its caller so. Raises `IllegalInput`."""
+        try:
+            if isinstance(input_, i.Start) and is_too_deep(input_):
+                raise IllegalInput("TOO_DEEP", "calls are nested too deep")
+            return run.decide(input_)
+        except IllegalInput as error:
+            report = refused(input_, str(error))
+            if report is None:
+                raise
+            del self.runs[run.id]
+            self._post.append((self.runs[report.instance], msgspec.structs.replace(report, at=self.now)))
+            return []
 
     def _pass_on(self, run: Run, fact: f.Fact) -> None:
         match fact:
@@ -77,7 +96,9 @@ class Stage:
         process = self.called(run.live.steps[fact.step].element, fact.process)
         if process is None:
             return
-        child = self.runs[fact.child] = Run(fact.child, process)
+        if len(self.runs) > _MOST_RUNS:
+            raise CannotDo(f"more than {_MOST_RUNS} processes are called: does a process call itself?")
+        child = self.runs[fact.child] = Run(fact.child, process, caller=(run, fact.step))
         start = i.Start(
             id=self.next_id(),
             instance=fact.child,
@@ -107,20 +128,26 @@ class Stage:
 
     def signal(self, name: str, payload: Any, besides: Run | None = None) -> None:
         """Everybody who waits for the signal (besides one instance) gets it."""
-        for run in list(self.runs.values()):
-            if run is besides or run.state is None:
+        for run, sub in self.subscribed(name, signal=True):
+            if run is besides:
                 continue
-            for sub in run.state.subscriptions.values():
-                if sub.signal and sub.name == name:
-                    arrived = i.SignalArrived(
-                        id=self.next_id(),
-                        instance=run.id,
-                        at=self.now,
-                        subscription=sub.id,
-                        name=name,
-                        payload=payload,
-                    )
-                    self._post.append((run, arrived))
+            arrived = i.SignalArrived(
+                id=self.next_id(), instance=run.id, at=self.now, subscription=sub.id, name=sub.name, payload=payload
+            )
+            self._post.append((run, arrived))
+
+    def subscribed(self, name: str, *, signal: bool) -> list[tuple[Run, Subscription]]:
+        """All that wait for the message or signal of that name, by instance, oldest first; where there is nobody, those
+        whose event has this id."""
+        waiting = [
+            (run, sub)
+            for run in self.runs.values()
+            if run.state is not None
+            for sub in sorted(run.state.subscriptions.values(), key=lambda sub: sub.id)
+            if sub.signal is signal
+        ]
+        named = [(run, sub) for run, sub in waiting if sub.name == name]
+        return named or [(run, sub) for run, sub in waiting if sub.element == name]
 
     def deliver(self) -> None:
         """Let what was posted arrive."""

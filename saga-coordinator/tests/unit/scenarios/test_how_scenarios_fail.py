@@ -4,7 +4,7 @@ import pytest
 
 from saga_coordinator.scenarios import Result, Runner, interleaving, measure
 from saga_coordinator.scenarios.picture import draw
-from saga_coordinator.testing.files import around
+from saga_coordinator.testing.files import around, chain, process
 from service_kit import expressions
 
 ONE = around('<userTask id="a"/><serviceTask id="b"/>', "a", "b")
@@ -144,3 +144,55 @@ def test_coverage_tells_what_was_not_reached(tmp_path: Path) -> None:
     assert svg is not None
     assert svg.count("#1a7f37") == 1
     assert svg.count("#cf222e") == 2
+
+
+def test_a_scenario_that_cannot_be_read_leaves_the_others_of_its_file_alone(tmp_path: Path) -> None:
+    # given
+    (tmp_path / "p.bpmn").write_bytes(around('<task id="a"/>', "a"))
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "process: p.bpmn\nscenarios:\n  - {name: odd, steps: [{compleet: a}]}\n  - nonsense\n"
+        "  - {name: steps, steps: {complete: a}}\n  - {name: fine, expect: {status: completed}}\n"
+    )
+
+    # when
+    results = list(Runner(expressions.compile).run(file))
+
+    # then
+    assert [(result.name, result.ok) for result in results] == [
+        ("odd", False),
+        ("scenario 2", False),
+        ("steps", False),
+        ("fine", True),
+    ]
+    assert "compleet" in results[0].reason
+
+
+def test_a_called_process_that_cannot_begin_is_an_incident_of_its_caller(tmp_path: Path) -> None:
+    # given
+    message = '<startEvent id="told"><messageEventDefinition/></startEvent><task id="t"/>'
+    called = process(message + chain("told", "t")).replace(b'id="p"', b'id="q"')
+    (tmp_path / "q.bpmn").write_bytes(called)
+    caller = around('<callActivity id="call" calledElement="q"/>', "call")
+
+    # when
+    (result,) = run(
+        tmp_path,
+        "process: [p.bpmn, q.bpmn]\nscenarios:\n"
+        "  - expect: {status: incident, incidents: [{step: call, code: CHILD_REFUSED}]}\n",
+        caller,
+    )
+
+    # then
+    assert result.reason == ""
+
+
+def test_a_process_that_calls_itself_for_ever_comes_to_an_incident(tmp_path: Path) -> None:
+    # given
+    xml = around('<callActivity id="again" calledElement="p"/>', "again")
+
+    # when
+    (result,) = run(tmp_path, "process: p.bpmn\nscenarios:\n  - expect: {incidents: [{code: CHILD_REFUSED}]}\n", xml)
+
+    # then
+    assert result.reason == ""

@@ -4,11 +4,11 @@ from saga_coordinator.bpmn.diagram import Diagram, Level, Part
 from saga_coordinator.bpmn.findings import Findings, Rule
 from saga_coordinator.engine.process import Kind, Trigger
 
-_REFERENCES = {
-    Trigger.ERROR: "errorRef",
-    Trigger.ESCALATION: "escalationRef",
-    Trigger.SIGNAL: "signalRef",
-    Trigger.MESSAGE: "messageRef",
+_REFERENCES = {  # what an event definition refers to, and what tells one of those from another
+    Trigger.ERROR: ("errorRef", "errorCode"),
+    Trigger.ESCALATION: ("escalationRef", "escalationCode"),
+    Trigger.SIGNAL: ("signalRef", "name"),
+    Trigger.MESSAGE: ("messageRef", "name"),
 }
 _ANY = {Trigger.ERROR, Trigger.ESCALATION}  # without a reference they take every code
 
@@ -16,7 +16,7 @@ _ANY = {Trigger.ERROR, Trigger.ESCALATION}  # without a reference they take ever
 def check(diagram: Diagram, findings: Findings) -> None:
     """Every boundary event is attached to an activity of its level and has outgoing flows only."""
     for level in diagram.levels:
-        _check_takers(level, findings)
+        _check_takers(diagram, level, findings)
         for part in level.of(Kind.BOUNDARY_EVENT):
             _check_host(part, findings)
             if part.incoming:
@@ -29,12 +29,12 @@ def check(diagram: Diagram, findings: Findings) -> None:
                 )
 
 
-def _check_takers(level: Level, findings: Findings) -> None:
+def _check_takers(diagram: Diagram, level: Level, findings: Findings) -> None:
     """Which handler takes an event is certain: no two that interrupt the same are for the same event (BPMN 10.5.6)."""
     for handlers in (level.listeners, *(part.boundary for part in level.parts)):
         taken: set[tuple[Trigger, str]] = set()
         for event in handlers:
-            what = _taken(event)
+            what = _taken(diagram, event)
             if what is None:
                 continue
             if what in taken:
@@ -43,14 +43,18 @@ def _check_takers(level: Level, findings: Findings) -> None:
             taken.add(what)
 
 
-def _taken(event: Part) -> tuple[Trigger, str] | None:
-    """What an interrupting event takes, by what its definition refers to; None where that can be told apart otherwise
-    (timers, conditions), or where nobody knows."""
-    node, attribute = event.definition, _REFERENCES.get(event.trigger)
-    if node is None or attribute is None or not event.interrupting:
+def _taken(diagram: Diagram, event: Part) -> tuple[Trigger, str] | None:
+    """What an interrupting event takes: the code or name of what its definition refers to; None where that can be told
+    apart otherwise (timers, conditions), or where nobody knows."""
+    if event.kind is Kind.BOUNDARY_EVENT and event.trigger is Trigger.CANCEL:
+        return event.trigger, ""
+    node, attributes = event.definition, _REFERENCES.get(event.trigger)
+    if node is None or attributes is None or not event.interrupting:
         return None
-    reference = node.get(attribute) or ""
-    return (event.trigger, reference) if reference or event.trigger in _ANY else None
+    reference = node.get(attributes[0]) or ""
+    referred = diagram.referred(reference) if reference else None
+    told = (referred.get(attributes[1]) if referred is not None else None) or reference
+    return (event.trigger, told) if told or event.trigger in _ANY else None
 
 
 def _check_host(part: Part, findings: Findings) -> None:

@@ -12,13 +12,14 @@ _DEFAULT_ATTRIBUTE = frozenset({"exclusiveGateway", "inclusiveGateway", "complex
 def check(diagram: Diagram, findings: Findings) -> None:
     """Both ends exist on one level, conditions stand where they may, defaults belong to their source."""
     _check_ends(diagram, findings)
+    flows = {node.id: node for node in model_nodes(diagram.root) if node.name == "sequenceFlow" and node.id}
     for flow in diagram.flows:
         _check_level(flow, findings)
         _check_condition(flow, findings)
     for part in diagram.parts.values():
         _check_default(diagram, part, findings)
         _check_lone_condition(part, findings)
-        _check_listed(diagram, part, findings)
+        _check_listed(diagram, part, flows, findings)
 
 
 def _check_ends(diagram: Diagram, findings: Findings) -> None:
@@ -91,13 +92,17 @@ def _check_lone_condition(part: Part, findings: Findings) -> None:
         )
 
 
-def _check_listed(diagram: Diagram, part: Part, findings: Findings) -> None:
-    known = {node.id for node in model_nodes(diagram.root) if node.name == "sequenceFlow"}
+def _check_listed(diagram: Diagram, part: Part, flows: dict[str, Node], findings: Findings) -> None:
     for listed in part.node.bpmn("incoming", "outgoing"):
-        if listed.text not in known and listed.text.rpartition(":")[2] not in known:
-            findings.add(
-                Rule.DANGLING_FLOW, part.id, listed.line, f"its {listed.name} flow {listed.text!r} does not exist"
-            )
+        flow = flows.get(listed.text) or flows.get(listed.text.rpartition(":")[2])
+        if flow is None:
+            message = f"its {listed.name} flow {listed.text!r} does not exist"
+            findings.add(Rule.DANGLING_FLOW, part.id, listed.line, message)
+            continue
+        end = diagram.part(flow.get("targetRef" if listed.name == "incoming" else "sourceRef"))
+        if end is not None and end is not part:
+            message = f"its {listed.name} flow {listed.text!r} is one of {end.id}"
+            findings.add(Rule.DANGLING_FLOW, part.id, listed.line, message)
 
 
 def condition_of(flow: FlowPart) -> Node | None:

@@ -14,6 +14,7 @@ TIMER_FORMS = tuple(kind.value for kind in TimerKind)
 def check(diagram: Diagram, findings: Findings) -> None:
     """Every reference leads somewhere and what is thrown has a code."""
     for level in diagram.levels:
+        _check_data(level, findings)
         for part in level.parts:
             for trigger, node in part.definitions:
                 checker = _CHECKS.get(trigger)
@@ -21,6 +22,21 @@ def check(diagram: Diagram, findings: Findings) -> None:
                     checker(diagram, part, node, findings)
             if part.kind in {Kind.RECEIVE_TASK, Kind.SEND_TASK}:
                 resolve(diagram, part, part.node, "messageRef", "message", findings)
+
+
+def _check_data(level: Level, findings: Findings) -> None:
+    """A data object reference refers to a data object of its level, or of one around it (BPMN 10.4.1)."""
+    seen, around = set[str](), level
+    while True:
+        seen |= {node.id for node in around.node.bpmn("dataObject")}
+        if around.owner is None:
+            break
+        around = around.owner.level
+    for node in level.node.bpmn("dataObjectReference"):
+        reference = node.get("dataObjectRef") or ""
+        if reference and not {reference, reference.rpartition(":")[2]} & seen:
+            message = f"there is no data object {reference!r}"
+            findings.add(Rule.UNRESOLVED_REFERENCE, node.id or node.name, node.line, message)
 
 
 def resolve(diagram: Diagram, part: Part, node: Node, attribute: str, name: str, findings: Findings) -> Node | None:

@@ -3,12 +3,12 @@
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.elements.thrown import throw
 from saga_coordinator.engine.interrupting import interrupt_scope
-from saga_coordinator.engine.process import Kind, Trigger
+from saga_coordinator.engine.process import Trigger
 from saga_coordinator.engine.recovery import stop
 from saga_coordinator.engine.state import ROOT
 from saga_coordinator.engine.throwing import throw_error
+from saga_coordinator.engine.transactions import cancel, transaction_around
 from saga_coordinator.engine.turn import Turn
-from saga_coordinator.engine.waiting import disarm
 
 
 def enter(turn: Turn, step_id: int) -> None:
@@ -37,14 +37,9 @@ def _terminate(turn: Turn, step_id: int, scope: int) -> None:
 
 
 def _cancel(turn: Turn, step_id: int) -> None:
-    """The transaction around is undone, then left by its cancel event (BPMN 2.0, 13.5.2). Everything inside ends."""
     step = turn.state.steps[step_id]
-    owners = (around for around in turn.around(step) if turn.element(around).kind is Kind.TRANSACTION)
-    transaction = next((owner for owner in owners if owner.inside is not None), None)
-    if transaction is None or transaction.inside is None:
+    transaction = transaction_around(turn, step)
+    if transaction is None:
         turn.leave(step_id, [])
-        return
-    disarm(turn, transaction.id)
-    turn.emit(f.TransactionCancelled(scope=transaction.inside, by=step.element))
-    interrupt_scope(turn, transaction.inside, step.element)
-    turn.check(transaction.inside)
+    else:
+        cancel(turn, transaction, step.element)

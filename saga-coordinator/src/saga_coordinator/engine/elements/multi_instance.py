@@ -100,8 +100,14 @@ def count_again(turn: Turn, step_id: int) -> None:
 
 
 def finish(turn: Turn, step_id: int, scope_id: int) -> None:
-    """The activity is done, as a whole. A throw undoes what it holds inside only if no item was ended before its time
-    (BPMN 2.0, 13.3.7)."""
+    """The activity is done, as a whole."""
+    close(turn, step_id, scope_id)
+    move_on(turn, step_id)
+
+
+def close(turn: Turn, step_id: int, scope_id: int) -> None:
+    """No more items. A throw undoes what the activity holds inside only if no item was ended before its time (BPMN 2.0,
+    13.3.7)."""
     step = turn.state.steps[step_id]
     loop = _loop(turn, step_id)
     rounds = turn.state.scopes[scope_id].rounds or Rounds()
@@ -119,7 +125,6 @@ def finish(turn: Turn, step_id: int, scope_id: int) -> None:
             partial=rounds.begun > rounds.done,
         )
     )
-    move_on(turn, step_id)
 
 
 def _loop(turn: Turn, step_id: int) -> Loop:
@@ -189,7 +194,10 @@ def _hand_out(turn: Turn, loop: Loop, item: Scope, around: int) -> Any:
     """What the item leaves: its part of the result list, or its variables, as a sub-process does. Raises
     `ExpressionFailed`."""
     if loop.result:
-        return turn.evaluate(loop.output, turn.state.variables(item.id)) if loop.output else None
+        try:
+            return turn.evaluate(loop.output, turn.state.variables(item.id)) if loop.output else None
+        except Unevaluable:
+            return None
     turn.merge(around, {k: v for k, v in item.variables.items() if k not in (COUNTER, loop.item)})
     return None
 
@@ -212,7 +220,10 @@ def _is_over(turn: Turn, loop: Loop, scope: Scope) -> bool:
         "numberOfCompletedInstances": rounds.done,
         "numberOfTerminatedInstances": 0,
     }
-    return bool(turn.evaluate(loop.done, {**turn.state.variables(step.scope), **counts}))
+    try:
+        return bool(turn.evaluate(loop.done, {**turn.state.variables(step.scope), **counts}))
+    except Unevaluable:  # nobody here can tell that fewer are enough
+        return False
 
 
 def _holds(turn: Turn, loop: Loop, scope: int, done: int) -> bool:

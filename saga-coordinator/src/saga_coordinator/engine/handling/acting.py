@@ -6,12 +6,13 @@ from typing import Any
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine import migrating, suspending
+from saga_coordinator.engine.elements import multi_instance
 from saga_coordinator.engine.handling.arriving import go_on
 from saga_coordinator.engine.happening import fire
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.interrupting import interrupt
 from saga_coordinator.engine.outcomes import applied
-from saga_coordinator.engine.process import Element, Kind
+from saga_coordinator.engine.process import Element, Kind, Trigger
 from saga_coordinator.engine.recovery import stop
 from saga_coordinator.engine.repairing import by_hand, move, skip
 from saga_coordinator.engine.resuming import check, resume
@@ -94,6 +95,8 @@ def _choose_flows(turn: Turn, choice: i.ChooseFlows) -> bool:
     unknown_flows = set(choice.flows) - set(element.outgoing)
     if unknown_flows or not choice.flows:
         raise IllegalInput("NO_SUCH_FLOW", f"{element.id} has no outgoing flow {', '.join(unknown_flows) or '(none)'}")
+    if step.inside is not None:  # a loop of which nobody can tell whether it goes on: it does not
+        multi_instance.close(turn, step.id, step.inside)
     disarm(turn, step.id)
     turn.leave(step.id, list(choice.flows))
     return True
@@ -134,6 +137,10 @@ def _fire_event(turn: Turn, act: i.FireEvent) -> bool:
 
 
 def _waits_for(turn: Turn, step: Step, event: Element) -> bool:
+    inside = turn.state.scopes.get(step.inside or 0) if step.inside is not None else None
+    is_compensated = event.event is not None and event.event.trigger is Trigger.COMPENSATE
+    if is_compensated or (inside is not None and inside.cancelled):
+        return False
     if event.id in turn.boundary(step) or (step.listens and step.element == event.id):
         return True
     if step.phase is not Phase.WAITING:
