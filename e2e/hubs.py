@@ -27,6 +27,8 @@ CREDENTIALS = {
     "CRM_CLIENT_ID": "hub",
     "CRM_CLIENT_SECRET": "hub-secret",
 }
+# Whatever is to be purged is, without delay.
+HOUSEKEEPING = {"RETENTION_INTERVAL": "0.5", "PURGE_GRACE": "0"}
 
 
 class Process:
@@ -76,6 +78,7 @@ class Hub(Protocol):
 
     url: str
     key: str
+    archive: Path
     mortal: list[Process]
 
     def start(self) -> None: ...
@@ -153,7 +156,9 @@ class EmbeddedHub:
         self.key = ""
         self._log = folder / "hub.log"
         options = ["--data", str(folder / "data"), "--systems", str(systems), "--port", str(port), "--json"]
-        self._process = Process("hub", ["throughline", "serve", *options], CREDENTIALS, self._log)
+        self.archive = folder / "data" / "archive"
+        environ = {**CREDENTIALS, **HOUSEKEEPING}
+        self._process = Process("hub", ["throughline", "serve", *options], environ, self._log)
         self.mortal = [self._process]
 
     def start(self) -> None:
@@ -197,10 +202,13 @@ class ServicesHub:
         self.key = ""
         self._folder = folder
         self._databases = databases
+        self.archive = folder / "archive"
         ports = {name: free_port() for name in self.SERVICES}
         self.url = f"http://127.0.0.1:{ports['gateway']}"
         self._common = {
             **CREDENTIALS,
+            **HOUSEKEEPING,
+            "ARCHIVE_FOLDER": str(self.archive),
             **(environ or {}),
             "BROKER_URL": amqp_url,
             "SYSTEMS_FILE": str(systems),

@@ -34,7 +34,11 @@ CHANNELS = {
     ),
     "commands": ("commands.{connector}", "Commands for one connector (`commands.erp`).", ["command"]),
     "events": ("events", "Business events that no instance is known for yet.", ["event"]),
-    "journal": ("journal", "The journals of all instances, for whoever follows them (the monitor).", ["journalEntry"]),
+    "journal": (
+        "journal",
+        "The journals of all instances, for whoever follows them (the monitor).",
+        ["journalEntry", "entriesForgotten"],
+    ),
     "deadLetters": ("dead-letters", "What nobody could handle, with the reason.", ["deadLetter"]),
 }
 PARAMETERS = {
@@ -48,6 +52,7 @@ MESSAGES = {
     "command": (m.COMMAND, "Command", "`{instance}.{step}.{attempt}`, then `p{n}` for the n-th probe of that attempt."),
     "event": (None, None, "The source's own; it makes the event recognisable when it comes again."),
     "journalEntry": (m.JOURNAL_ENTRY, "JournalEntry", "`{instance}:{seq}`."),
+    "entriesForgotten": (m.ENTRIES_FORGOTTEN, "EntriesForgotten", "The same for the same entries."),
     "deadLetter": (DEAD_LETTER, "DeadLetter", "The same for the same event of the same queue."),
 }
 TEXT = {"type": "string"}
@@ -129,7 +134,7 @@ def _message(name: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    schemas = _components([m.Command, m.Reply, m.JournalEntry], set())
+    schemas = _components([m.Command, m.Reply, m.JournalEntry, m.EntriesForgotten], set())
     schemas |= _components([f.Fact], set())
     schemas |= _components([i.Input], set(schemas))
     schemas["CloudEvent"] = CLOUD_EVENT

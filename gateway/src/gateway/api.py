@@ -42,6 +42,7 @@ def handlers(
         "list_incidents": instances.list_incidents,
         "read_undo_plan": instances.read_undo_plan,
         "cancel_instance": instances.cancel_instance,
+        "erase_instance": instances.erase_instance,
         "retry_instance": instances.retry_instance,
         "retry_step": instances.retry_step,
         "complete_step": instances.complete_step,

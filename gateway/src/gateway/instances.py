@@ -66,6 +66,10 @@ class Instances:
         """Stop it."""
         return await self._act(id, "cancel", body)
 
+    async def erase_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        """Forget its values."""
+        return await self._act(id, "erase", body)
+
     async def retry_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Every incident again."""
         return await self._act(id, "retry", body)

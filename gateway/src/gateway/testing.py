@@ -52,8 +52,8 @@ INCIDENT = {
 OPERATIONS = """
     list_processes list_versions read_process_xml deploy_process start_instance read_instance read_undo_plan
     list_decisions list_decision_versions read_decision_xml deploy_decisions
-    cancel_instance retry_instance retry_step complete_step set_variables throw_from_step fire_event publish_events
-    read_journal list_digests
+    cancel_instance erase_instance retry_instance retry_step complete_step set_variables throw_from_step fire_event
+    publish_events read_journal list_digests list_forgotten
 """
 
 
@@ -133,6 +133,13 @@ class FakeCoordinator:
         if body.get("expected_seq", 3) != 3:
             raise Conflict("It has moved.", code="MOVED")
         return answer({"id": id, "status": "accepted"}, 202) if self.late else answer(INSTANCE)
+
+    async def _erase_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("erase_instance", body)
+        return answer(INSTANCE)
+
+    async def _list_forgotten(self, since: int, after: str, limit: int) -> Response:
+        return answer({"items": []})
 
     async def _retry_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         self._note("retry_instance", body)

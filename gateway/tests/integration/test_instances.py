@@ -96,6 +96,31 @@ async def test_steps_are_retried_and_completed(client: httpx.AsyncClient, coordi
     assert coordinator.asked[2][2][1]["output"] == {"approved": True}
 
 
+async def test_an_admin_alone_may_erase_and_it_is_audited(
+    client: httpx.AsyncClient, engine: Engine, coordinator: FakeCoordinator
+) -> None:
+    # given
+    operator = _key(engine, "operator")
+    body = {"reason": "request 17", "identifiers": True}
+
+    # when
+    refused = await client.post("/instances/i1/erase", json=body, headers=operator)
+    done = await client.post("/instances/i1/erase", json=body)
+    without_reason = await client.post("/instances/i1/erase", json={})
+
+    # then
+    assert (refused.status_code, done.status_code, without_reason.status_code) == (403, 200, 400)
+    ((operation, actor, asked),) = coordinator.asked
+    assert (operation, actor, asked["identifiers"], asked["reason"]) == (
+        "erase_instance",
+        "key:admin",
+        True,
+        "request 17",
+    )
+    newest = (await client.get("/audit")).json()["items"][0]
+    assert (newest["operation"], newest["target"], newest["reason"]) == ("erase_instance", "i1", "request 17")
+
+
 async def test_an_approver_may_complete_a_step_and_not_cancel(client: httpx.AsyncClient, engine: Engine) -> None:
     approver = _key(engine, "approver")
 

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 from starlette.types import ASGIApp
 
-from monitor_service.entries import Entry
+from monitor_service.entries import Entry, Forgotten
 from monitor_service.errors import CoordinatorAway, InstanceNotFound
 from service_kit.http import InternalAuth
 
@@ -30,6 +30,11 @@ class _Journal(msgspec.Struct):
     items: list[Entry]
 
 
+class _Forgotten(msgspec.Struct):
+    items: list[Forgotten]
+
+
+_forgotten = msgspec.json.Decoder(_Forgotten)
 _digests = msgspec.json.Decoder(_Digests)
 _journal = msgspec.json.Decoder(_Journal)
 
@@ -65,6 +70,18 @@ class Coordinator:
             page = _decode(_digests, content).items
             if page:
                 yield {item.instance: item.seq for item in page}
+            if len(page) < DIGEST_PAGE:
+                return
+            after = page[-1].instance
+
+    def forgotten(self, since: int) -> Iterator[list[Forgotten]]:
+        """What was to be forgotten at `since` (ms) or later, page by page."""
+        after = ""
+        while True:
+            content = self._get("/forgotten", {"since": since, "after": after, "limit": DIGEST_PAGE})
+            page = _decode(_forgotten, content).items
+            if page:
+                yield page
             if len(page) < DIGEST_PAGE:
                 return
             after = page[-1].instance

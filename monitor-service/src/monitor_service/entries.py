@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from monitor_service.errors import Unreadable
-from service_kit.messages import JOURNAL_ENTRY, CloudEvent
+from service_kit.messages import ENTRIES_FORGOTTEN, JOURNAL_ENTRY, CloudEvent
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -21,6 +21,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     process: str = ""
     version: int = 0
     business_key: str | None = None
+
+
+class Forgotten(msgspec.Struct, frozen=True, gc=False):
+    """An instance's entries up to `up_to` are to be forgotten; `purged`: there are no others to be had."""
+
+    instance: str
+    up_to: int
+    purged: bool = False
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
@@ -82,9 +90,20 @@ class _Named(msgspec.Struct):
 
 F = TypeVar("F", Fact, Told)
 _entry = msgspec.json.Decoder(Entry)
+_forgotten = msgspec.json.Decoder(Forgotten)
 _facts = msgspec.json.Decoder(list[Fact])
 _told = msgspec.json.Decoder(list[Told])
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def told_by(event: CloudEvent) -> Entry | Forgotten:
+    """What a message on the queue tells. Raises `Unreadable`."""
+    if event.type != ENTRIES_FORGOTTEN:
+        return entry_of(event)
+    try:
+        return _forgotten.decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"it does not say what to forget: {error}") from error
 
 
 def entry_of(event: CloudEvent) -> Entry:

@@ -5,16 +5,20 @@ is stored and waits, with a row in `gaps` until everything before it is here.
 """
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine
 
-from monitor_service import store
-from monitor_service.entries import Entry, facts_of
+from monitor_service import forgetting, store
+from monitor_service.entries import Entry, Forgotten, facts_of
 from monitor_service.errors import Overtaken
 from monitor_service.summary import FINAL, Summary
 from service_kit.database import writing
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Index:
@@ -28,8 +32,9 @@ class Index:
         self._lock = threading.Lock()
         self.newest_at: int | None = None
 
-    def absorb(self, entries: Sequence[Entry]) -> None:
-        """Store entries and fold them into their instances, in one transaction."""
+    def absorb(self, entries: Sequence[Entry], heard: Mapping[str, int] = NOTHING) -> None:
+        """Store entries and fold them into their instances, in one transaction; none that is to be forgotten. `heard`:
+        of entries that the coordinator was asked for, how far their instances were forgotten then."""
         if not entries:
             return
         by_instance = _sorted(entries)
@@ -37,7 +42,7 @@ class Index:
             trusting = True
             while True:  # whoever is overtaken sees that another got on: this ends
                 try:
-                    self._absorb(by_instance, trusting=trusting)
+                    self._absorb(by_instance, heard, trusting=trusting)
                     break
                 except Overtaken:
                     trusting = False
@@ -58,9 +63,22 @@ class Index:
             self._remember(summaries.values())
             return {id_: summary.seq for id_, summary in summaries.items()}
 
-    def _absorb(self, by_instance: dict[str, list[Entry]], *, trusting: bool) -> None:
+    def forget(self, told: Sequence[Forgotten]) -> int:
+        """Forget what is to be forgotten, unless it has been; of how many instances it was."""
+        if not told:
+            return 0
+        with self._lock:
+            ids = [each.instance for each in told]
+            self._forget(ids)
+            self._ahead.difference_update(ids)
+            with writing(self._engine) as connection:
+                return len(forgetting.forget(connection, told, time.time_ns() // 1_000_000))
+
+    def _absorb(self, by_instance: dict[str, list[Entry]], heard: Mapping[str, int], *, trusting: bool) -> None:
         try:
             with writing(self._engine) as connection:
+                rows = [entry for rows in by_instance.values() for entry in rows]
+                by_instance = _sorted(forgetting.kept(connection, rows, heard))
                 summaries = self._summaries(connection, by_instance, trusting)
                 fresh = [entry for id_, rows in by_instance.items() for entry in _fold(summaries[id_], rows)]
                 store.add_entries(connection, fresh)

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from monitor_service import store
+from monitor_service import forgetting, store
 from monitor_service.coordinator import Coordinator
 from monitor_service.errors import CoordinatorAway, InstanceNotFound
 from monitor_service.index import Index
@@ -21,6 +21,8 @@ from service_kit.patience import Patience, Stopped
 MOST_GAPS = 500
 MOST_FAILURES = 3
 NEVER = 2**31 - 1
+# So long it is known what was forgotten: shorter than a coordinator refuses to start the same instance again.
+KNOWN_MS = 25 * 86_400_000
 
 _log = structlog.get_logger(__name__)
 
@@ -57,16 +59,21 @@ class Mender:
             self.compare()
 
     def compare(self) -> int:
-        """Note every instance of which the coordinator knows more; how many. Raises `CoordinatorAway`."""
+        """Forget what was to be forgotten meanwhile, and note every instance of which the coordinator knows more; how
+        many. Raises `CoordinatorAway`."""
         began = time.time_ns() // 1_000_000
         with reading(self._engine) as connection:
             before = store.compared_at(connection)
         overlap = round(self._settings.digest_overlap * 1000)
+        since = max(0, before - overlap) if before else 0
+        for forgotten in self._coordinator.forgotten(since):
+            self._index.forget(forgotten)
         behind = 0
-        for page in self._coordinator.digests(max(0, before - overlap) if before else 0):
+        for page in self._coordinator.digests(since):
             behind += self._note_missing(page)
         with writing(self._engine) as connection:
             store.set_compared_at(connection, began)
+            forgetting.purge(connection, began - KNOWN_MS)
         return behind
 
     def _note_missing(self, digests: dict[str, int]) -> int:
@@ -114,9 +121,11 @@ class Mender:
 
     def _fetch(self, instance: str, seq: int) -> None:
         """Everything after `seq`, whatever of it is here already."""
+        with reading(self._engine) as connection:
+            heard = forgetting.heard(connection, [instance])
         try:
             for page in self._coordinator.journal(instance, seq + 1):
-                self._index.absorb(page)
+                self._index.absorb(page, heard)
             last = self._index.reload([instance]).get(instance, seq)
         except InstanceNotFound:
             _log.warning("monitor.gap_of_nothing", instance=instance)

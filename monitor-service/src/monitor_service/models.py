@@ -89,6 +89,16 @@ gaps = Table(
     Column("wanted", Integer, nullable=False),
 )
 
+# Instances whose entries up to `up_to` were purged or erased: those are not kept, should they come (again).
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("up_to", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+Index("forgotten_at", forgotten.c.at)
+
 # Names and kinds of the elements of a process version (JSON), read from its diagram once.
 diagrams = Table(
     "diagrams",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from monitor_service.entries import Entry, entry_of
+from monitor_service.entries import Entry, Forgotten, told_by
 from monitor_service.errors import Unreadable
 from monitor_service.index import Index
 from monitor_service.settings import Settings
@@ -52,14 +52,27 @@ class Worker:
     def step(self, consumer: Consumer, timeout: float) -> int:
         """Index up to a batch of entries; how many were taken. Raises `Stopped`."""
         deliveries = self._patience.with_broker(lambda: consumer.take(self._settings.batch, timeout))
-        good: list[tuple[Delivery, Entry]] = []
+        entries: list[tuple[Delivery, Entry]] = []
+        forgotten: list[tuple[Delivery, Forgotten]] = []
         for delivery in deliveries:
             try:
-                good.append((delivery, entry_of(delivery.event)))
+                told = told_by(delivery.event)
             except Unreadable as error:
                 self._bury(consumer, delivery, str(error))
-        self._absorb(consumer, good)
+                continue
+            if isinstance(told, Entry):
+                entries.append((delivery, told))
+            else:
+                forgotten.append((delivery, told))
+        self._absorb(consumer, entries)
+        self._forget(consumer, forgotten)
         return len(deliveries)
+
+    def _forget(self, consumer: Consumer, taken: Sequence[tuple[Delivery, Forgotten]]) -> None:
+        """After the entries that were taken with them: those came before."""
+        if taken:
+            self._patience.with_store(lambda: self._index.forget([told for _, told in taken]))
+            self._patience.with_broker(lambda: consumer.ack([delivery for delivery, _ in taken]))
 
     def _absorb(self, consumer: Consumer, taken: Sequence[tuple[Delivery, Entry]]) -> None:
         """All at once; where that fails, by halves, so that one bad record costs no other."""

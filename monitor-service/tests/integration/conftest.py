@@ -31,12 +31,14 @@ class FakeCoordinator:
 
     def __init__(self) -> None:
         self.journals: dict[str, list[JournalEntry]] = {}
+        self.to_forget: dict[str, tuple[int, bool]] = {}
         self.away = False
         self.asked: list[str] = []
         self.app = Router(
             [
                 Route("/instances/{id}/journal", self._journal),
                 Route("/digests", self._digests),
+                Route("/forgotten", self._forgotten),
                 Route("/processes/{process}/versions/{version}/xml", self._xml),
             ]
         )
@@ -63,6 +65,19 @@ class FakeCoordinator:
             return JSONResponse({}, 503)
         page = sorted(id_ for id_ in self.journals if id_ > after)[:limit]
         return JSONResponse({"items": [{"instance": id_, "seq": len(self.journals[id_])} for id_ in page]})
+
+    def forgets(self, instance: str, up_to: int, *, purged: bool = False) -> None:
+        self.to_forget[instance] = (up_to, purged)
+        if purged:
+            self.journals.pop(instance, None)
+
+    async def _forgotten(self, request: Request) -> Response:
+        after, limit = request.query_params["after"], int(request.query_params["limit"])
+        if self.away:
+            return JSONResponse({}, 503)
+        page = sorted(id_ for id_ in self.to_forget if id_ > after)[:limit]
+        items = [{"instance": id_, "up_to": self.to_forget[id_][0], "purged": self.to_forget[id_][1]} for id_ in page]
+        return JSONResponse({"items": items})
 
     async def _xml(self, request: Request) -> Response:
         self.asked.append(f"diagram {request.path_params['process']} {request.path_params['version']}")

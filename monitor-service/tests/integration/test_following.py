@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import func, select
 
 from monitor_service import models, search
-from monitor_service.entries import entry_of
+from monitor_service.entries import Forgotten, entry_of
 from monitor_service.errors import CoordinatorAway
 from monitor_service.search import Found
 from service_kit.database import is_sqlite, reading
-from service_kit.messages import JOURNAL_ENTRY, CloudEvent, JournalEntry
+from service_kit.messages import ENTRIES_FORGOTTEN, JOURNAL_ENTRY, CloudEvent, EntriesForgotten, JournalEntry
 from service_kit.patience import Patience
 from service_kit.testing.waiting import until
 
@@ -299,3 +299,156 @@ def test_what_cannot_be_indexed_as_it_is_is_cut_and_what_cannot_be_stored_is_put
     assert {len(number) for _, _, number in row.documents} == {500, 1, 3}
     assert found(hub, "completes") is not None
     assert hub.dead_letters() == (0 if is_sqlite(hub.store) else 1)
+
+
+# -- what is to be forgotten
+
+
+def notice(instance: str, up_to: int = 2**31 - 1, *, purged: bool = True) -> CloudEvent:
+    told = EntriesForgotten(instance=instance, up_to=up_to, purged=purged)
+    return CloudEvent(
+        id=f"{instance}:{up_to}", source="test", type=ENTRIES_FORGOTTEN, data=msgspec.Raw(msgspec.json.encode(told))
+    )
+
+
+def traces(hub: Any, word: str) -> dict[str, int]:
+    """In how many rows of which tables the word is."""
+    found: dict[str, int] = {}
+    with reading(hub.store) as connection:
+        for table in models.metadata.sorted_tables:
+            texts = [str(tuple(row)) for row in connection.execute(select(table))]
+            count = sum(word in text for text in texts)
+            found |= {table.name: count} if count and table.name != "forgotten" else {}
+    return found
+
+
+def without_values(entries: list[JournalEntry]) -> list[JournalEntry]:
+    """As the coordinator tells them once they are erased, and the entry that says so."""
+    masked = [
+        msgspec.structs.replace(entry, facts=msgspec.Raw(bytes(entry.facts).replace(b"4711", b"gone")))
+        for entry in entries
+    ]
+    last = msgspec.structs.replace(
+        entries[-1], seq=entries[-1].seq + 1, input_id="e", facts=msgspec.Raw(b'[{"fact":"values-erased"}]')
+    )
+    return [*masked, last]
+
+
+def test_a_purged_instance_disappears_and_does_not_come_back(hub: Any, journal: Journal) -> None:
+    # given
+    entries = journal("completes")
+    hub.publish(*entries, *journal("refused"))
+    hub.follow(12)
+
+    # when
+    hub.publish_raw(notice("completes"))
+    hub.follow(1)
+    hub.publish(*entries[:1], *entries[3:])
+    hub.follow(4)
+
+    # then
+    assert traces(hub, "completes") == {}
+    assert state(hub, "refused") == ("compensated", 6)
+    assert hub.queued() == 0
+
+
+def test_a_purge_that_is_told_before_the_entries_wins(hub: Any, journal: Journal) -> None:
+    # given a monitor that was away while the instance ran and was purged
+    hub.publish(*journal("completes"))
+    hub.coordinator.forgets("completes", 2**31 - 1, purged=True)
+
+    # when
+    hub.monitor.mender.compare()
+    hub.follow(6)
+
+    # then
+    assert traces(hub, "completes") == {}
+
+
+def test_an_instance_that_was_purged_while_the_monitor_was_away_disappears(hub: Any, journal: Journal) -> None:
+    # given
+    hub.publish(*journal("completes"))
+    hub.follow(6)
+
+    # when
+    hub.coordinator.forgets("completes", 2**31 - 1, purged=True)
+    hub.monitor.mender.compare()
+
+    # then
+    assert traces(hub, "completes") == {}
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["told", "away"])
+def test_an_erased_instance_is_read_again_without_its_values(hub: Any, journal: Journal, away: bool) -> None:
+    # given
+    entries = journal("completes")
+    hub.publish(*entries)
+    hub.follow(6)
+    assert traces(hub, "4711") != {}
+
+    # when
+    hub.coordinator.knows(*without_values(entries))
+    if away:
+        hub.coordinator.forgets("completes", 7)
+        hub.monitor.mender.compare()
+    else:
+        hub.publish_raw(notice("completes", 7, purged=False))
+        hub.follow(1)
+    hub.publish(*entries)  # from a coordinator that died before it could say that they were sent
+    hub.follow(6)
+    hub.monitor.mender.mend()
+
+    # then
+    assert traces(hub, "4711") == {}
+    assert state(hub, "completes") == ("completed", 7)
+    assert gaps(hub) == 0
+
+
+def test_entries_that_were_fetched_before_they_were_erased_are_not_kept(hub: Any, journal: Journal) -> None:
+    # given the coordinator has answered, and then the values were erased
+    entries = [entry_of(_event(entry)) for entry in journal("completes")]
+    told = Forgotten("completes", 7)
+    hub.monitor.index.forget([told])
+
+    # when
+    hub.monitor.index.absorb(entries, heard={})
+
+    # then
+    assert traces(hub, "4711") == {}
+    hub.monitor.index.absorb(entries, heard={"completes": 7})
+    assert state(hub, "completes") == ("completed", 6)
+
+
+def test_what_comes_after_an_erasing_is_kept(hub: Any, journal: Journal) -> None:
+    # given
+    entries = journal("completes")
+    hub.coordinator.knows(*without_values(entries))
+    hub.publish_raw(notice("completes", 7, purged=False))
+    hub.follow(1)
+    hub.monitor.mender.mend()
+
+    # when
+    hub.publish(
+        msgspec.structs.replace(entries[-1], seq=8, input_id="l", facts=msgspec.Raw(b'[{"fact":"reply-ignored"}]'))
+    )
+    hub.follow(1)
+
+    # then
+    assert state(hub, "completes") == ("completed", 8)
+
+
+def test_two_monitors_forget_for_each_other(hub: Any, journal: Journal) -> None:
+    # given one that takes entries without end, and one that is told to forget
+    entries = journal("completes")
+    taken = [entry_of(_event(entry)) for entry in entries]
+    other = hub.new_monitor()
+
+    # when
+    with ThreadPoolExecutor(2) as pool:
+        absorbing = pool.submit(lambda: [hub.monitor.index.absorb([entry]) for entry in taken * 3])
+        forgetting = pool.submit(lambda: other.index.forget([Forgotten("completes", 2**31 - 1, purged=True)]))
+        absorbing.result()
+        forgetting.result()
+
+    # then
+    assert traces(hub, "completes") == {}

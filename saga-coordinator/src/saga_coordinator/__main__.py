@@ -1,5 +1,6 @@
-"""The coordinator's process: `python -m saga_coordinator`."""
+"""The coordinator's process: `python -m saga_coordinator`; with `rewrap-secrets` it changes the master key."""
 
+import argparse
 import gc
 import os
 import signal
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from saga_coordinator.app import create_app
 from saga_coordinator.coordinator import Coordinator, create_coordinator
+from saga_coordinator.rewrapping import rewrap, told
 from saga_coordinator.settings import Settings
 from service_kit import broker, logs, tracing
 from service_kit.database import open_engine
@@ -57,5 +59,20 @@ def _calm_garbage_collection() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
+def command(arguments: list[str]) -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="saga_coordinator", description="Without a command: run a coordinator.")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("rewrap-secrets", help="wrap the keys of all secrets by SECRETS_KEY")
+    if parser.parse_args(arguments).command is None:
+        return main()
+    try:
+        done = rewrap(os.environ)
+    except SettingsError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{told(done)}\n")
+    sys.exit(1 if done.unreadable else 0)
+
+
 if __name__ == "__main__":
-    main()
+    command(sys.argv[1:])

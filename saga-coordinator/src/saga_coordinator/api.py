@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from saga_coordinator import sealing, views, wire
 from saga_coordinator.bpmn import Refused, process_ids
+from saga_coordinator.deciding import PURGED
 from saga_coordinator.decisions import Decisions as Deployed
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.errors import InstanceNotFound
+from saga_coordinator.errors import InstanceNotFound, InstancePurged
 from saga_coordinator.lanes import EVENTS
 from saga_coordinator.lookout import Lookout
 from saga_coordinator.sending import Sender
@@ -152,11 +153,18 @@ class Instances:
             return _taken(input_.instance)
         refusal = outcome.refusal
         if refusal and refusal.code == "EXISTING_INSTANCE" and refusal.existing_instance:
-            return await self._shown(refusal.existing_instance)
+            return await self._existing(refusal)
         if refusal and refusal.code != "ALREADY_STARTED":
             raise _problem(refusal)
         await self._lookout.end(input_.instance, body.get("wait_end", 0))
         return await self._shown(input_.instance, 201)
+
+    async def _existing(self, refusal: Refusal) -> Response:
+        try:
+            return await self._shown(refusal.existing_instance or "")
+        except InstancePurged as purged:
+            told = Refusal(refusal.input_id, refusal.instance, PURGED, str(purged), refusal.existing_instance)
+            raise _problem(told) from purged
 
     def _start(self, body: Body, actor: str) -> i.Input:
         _refuse_sealed([body["variables"], body.get("payload")])
@@ -191,6 +199,14 @@ class Instances:
         """Stop it."""
         fields = {**_who(body), "undo": body["undo"]}
         return await self._act(id, body, "cancel", lambda input_id: i.Cancel(id=input_id, instance=id, **fields))
+
+    async def erase_instance(self, id: str, body: Body) -> Response:  # noqa: A002
+        """Answered when the values are gone."""
+        if await run_in_threadpool(self._service.has_open_calls, id):
+            raise Conflict("A process that the instance called has not ended.", code="NOT_ENDED")
+        fields = {**_who(body), "identifiers": body.get("identifiers", False)}
+        make = lambda input_id: i.Erase(id=input_id, instance=id, **fields)  # noqa: E731
+        return await self._act(id, body, "erase", make, self._service.erase)
 
     async def retry_instance(self, id: str, body: Body) -> Response:  # noqa: A002
         """Every incident again."""
@@ -227,7 +243,14 @@ class Instances:
         make = lambda input_id: i.FireEvent(id=input_id, instance=id, **fields)  # noqa: E731
         return await self._act(id, body, f"fire/{step}/{element}", make)
 
-    async def _act(self, instance: str, body: Body, act: str, make: Callable[[str], i.Input]) -> Response:
+    async def _act(
+        self,
+        instance: str,
+        body: Body,
+        act: str,
+        make: Callable[[str], i.Input],
+        afterwards: Callable[[str], None] | None = None,
+    ) -> Response:
         key = body.get("idempotency_key")
         input_ = make(derived_id("act", current_caller().actor, instance, act, key) if key else new_id())
         given = [body[name] for name in GIVEN if body.get(name) is not None]
@@ -242,6 +265,8 @@ class Instances:
             raise _problem(outcome.refusal)
         if key and outcome.seq:
             await run_in_threadpool(self._same_act, input_, outcome.seq)
+        if afterwards is not None:
+            await run_in_threadpool(afterwards, instance)
         return await self._shown(instance)
 
     def _same_act(self, input_: i.Input, seq: int) -> None:
@@ -301,6 +326,10 @@ class Followers:
         """How far each journal goes."""
         page = self._service.digests(since, after, limit)
         return answer({"items": [{"instance": instance, "seq": seq} for instance, seq in page]})
+
+    def list_forgotten(self, since: int, after: str, limit: int) -> Response:
+        """What to forget."""
+        return answer({"items": [msgspec.to_builtins(each) for each in self._service.forgotten(since, after, limit)]})
 
 
 class Events:

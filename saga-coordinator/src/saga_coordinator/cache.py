@@ -1,7 +1,8 @@
 """Folded states that this coordinator remembers. Never the truth: see `saga_coordinator.turn`."""
 
+import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -9,6 +10,10 @@ from saga_coordinator import wire
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.errors import Poison
 from saga_coordinator.store.journal import Record
+
+# What nobody has asked for in this time is not remembered any more: an instance may have been purged, and forgotten
+# altogether, long since (see `saga_coordinator.store.tombstones`).
+LONGEST_S = 6 * 3_600.0
 
 
 class Known(msgspec.Struct):
@@ -23,20 +28,22 @@ class Known(msgspec.Struct):
 class Cache:
     """The most recently used instances, bounded. For one thread."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, Known]] = OrderedDict()
 
     def get(self, instance: str) -> Known | None:
         """What is remembered, if anything."""
-        known = self._known.get(instance)
-        if known is not None:
-            self._known.move_to_end(instance)
+        used_at, known = self._known.get(instance, (0.0, None))
+        if known is None or self._clock() - used_at > LONGEST_S:
+            return None
+        self.put(instance, known)
         return known
 
     def put(self, instance: str, known: Known) -> None:
         """Remember, and forget the least recently used beyond the limit."""
-        self._known[instance] = known
+        self._known[instance] = (self._clock(), known)
         self._known.move_to_end(instance)
         while len(self._known) > self._limit:
             self._known.popitem(last=False)

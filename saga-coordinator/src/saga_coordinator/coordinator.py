@@ -15,11 +15,13 @@ from saga_coordinator.context import Context
 from saga_coordinator.correlation import Correlator
 from saga_coordinator.decisions import Decisions
 from saga_coordinator.engine.process import Expression, Process
+from saga_coordinator.erasing import Eraser
 from saga_coordinator.errors import WrongSecretsKey
 from saga_coordinator.events import EventWorker
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_queues
 from saga_coordinator.registry import Parse, Registry
-from saga_coordinator.sealing import master_key
+from saga_coordinator.retention import Retention
+from saga_coordinator.sealing import master_key, master_keys
 from saga_coordinator.service import Service
 from saga_coordinator.settings import Settings
 from saga_coordinator.sweep import Sweep
@@ -48,7 +50,7 @@ class Coordinator:
         self.parse = parse
         self.decisions = Decisions(store, self.clock)
         self.registry = Registry(store, parse, self.decisions)
-        self.vault = Vault(store, master_key(settings.secrets_key))
+        self.vault = Vault(store, master_key(settings.secrets_key), master_keys(settings.secrets_keys_also))
         cache = Cache(settings.cached_instances)
         self.context = Context(store, self.registry, self.clock, cache, settings, self.vault)
         self.correlator = Correlator(store, self.registry, self.clock, settings)
@@ -56,7 +58,11 @@ class Coordinator:
         self.events = EventWorker(self.correlator, broker, settings, self.patience)
         self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience, self.registry)
         self.sweep = Sweep(store, broker, self.clock, settings, self.patience, self.vault)
-        self.service = Service(store, broker, self.registry, parse, self.clock, settings, self.vault, self.decisions)
+        eraser = Eraser(store, broker, self.clock, settings)
+        self.retention = Retention(store, broker, self.registry, self.clock, settings, self.patience, eraser)
+        self.service = Service(
+            store, broker, self.registry, parse, self.clock, settings, self.vault, self.decisions, eraser
+        )
         self._threads: list[threading.Thread] = []
         self._ready = threading.Event()
 
@@ -70,7 +76,7 @@ class Coordinator:
 
     def start(self) -> None:
         """Prepare and run everything in the background; returns at once."""
-        loops = (self.worker.run, self.events.run, self.timekeeper.run, self.sweep.run)
+        loops = (self.worker.run, self.events.run, self.timekeeper.run, self.sweep.run, self.retention.run)
         starter = threading.Thread(target=self._prepare_and_run, args=(loops,), name="coordinator")
         self._threads = [starter]
         starter.start()

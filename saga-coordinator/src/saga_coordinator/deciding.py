@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from saga_coordinator import blobs, calls, sealing, secrecy, wire
@@ -16,13 +17,17 @@ from saga_coordinator.engine import Decision, IllegalInput, InstanceState, decid
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import BusinessKey, Process
+from saga_coordinator.erasing import erased_decision
 from saga_coordinator.errors import ProcessNotFound
 from saga_coordinator.registry import Registry
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.store.tombstones import Tombstone
 from saga_coordinator.vault import Vault
 from service_kit.broker import Delivery
+
+_log = structlog.get_logger(__name__)
 
 
 class Item(msgspec.Struct, frozen=True, eq=False):
@@ -103,6 +108,7 @@ ASKED = (
     i.CompleteStep,
     i.Retry,
     i.Cancel,
+    i.Erase,
     i.ChooseFlows,
     i.SetVariables,
     i.Throw,
@@ -115,12 +121,14 @@ ASKED = (
     i.Migrate,
 )
 LONGEST_REASON = 2_000
+PURGED = "PURGED"
 _IGNORED = (f.ReplyIgnored, f.InputIgnored)
 
 
 class Decider:
     """Decides chains at `now` (ms). `stored`: (instance, input id) pairs known to be journalled; `refused`: starts that
-    lost their business key, by input id; `spoiled`: why none of the inputs can be handled."""
+    lost their business key, by input id; `spoiled`: why none of the inputs can be handled; `purged`: instances of which
+    nothing is left, as far as it was looked for."""
 
     def __init__(
         self,
@@ -130,6 +138,7 @@ class Decider:
         refused: Mapping[str, Refusal | Queued],
         vault: Vault,
         spoiled: str = "",
+        purged: Mapping[str, Tombstone] | None = None,
     ) -> None:
         self._registry = registry
         self._now = now
@@ -137,6 +146,7 @@ class Decider:
         self._refused = refused
         self._vault = vault
         self._spoiled = spoiled
+        self._purged = purged or {}
 
     def chain(self, instance: str, items: list[Item], known: Known | None, *, fresh: bool) -> Chain:
         """Decide the inputs of one instance in order."""
@@ -148,9 +158,13 @@ class Decider:
 
     def _result(self, chain: Chain, input_: i.Input, taken: set[str]) -> Result:
         if input_.id in taken or (chain.known and input_.id in chain.known.inputs):
+            # An instance that had ended when it was remembered may have been purged since.
+            chain.suspicious = chain.suspicious or (chain.state is not None and chain.state.ended)
             return Duplicate()
         if (input_.instance, input_.id) in self._stored:
             return Duplicate()
+        if input_.instance in self._purged:
+            return afterlife(self._purged[input_.instance], input_)
         refusal = self._refused.get(input_.id) or self._misfit(chain, input_)
         if refusal is not None:
             chain.suspicious = True
@@ -183,6 +197,8 @@ class Decider:
             input_, decision = self._decided_sealed(process, state, input_)
         else:
             decision = decide(process, state, input_)
+        if state is not None and state.erased:
+            input_, decision = erased_decision(state, input_, decision)
         facts = decision.facts
         if not facts or type(facts[0]) in _IGNORED:
             chain.suspicious = True
@@ -258,6 +274,24 @@ def _not_deployed(input_: i.Input, error: ProcessNotFound) -> Result:
     if isinstance(input_, i.Start) and input_.parent is not None:
         return Refused(Refusal(input_.id, input_.instance, "NO_SUCH_PROCESS", str(error)))
     return Poisoned(printable(f"{type(error).__name__}: {error}"))
+
+
+def afterlife(tombstone: Tombstone, input_: i.Input) -> Result:
+    """What becomes of an input of an instance that was purged. An effect that nobody will undo is a dead letter, so
+    that a person hears of it; other replies are acknowledged and told in the log."""
+    if isinstance(input_, ASKED):
+        return Refused(Refusal(input_.id, input_.instance, PURGED, tombstone.told, input_.instance))
+    if isinstance(input_, i.MessageArrived):
+        return Returned()
+    if not isinstance(input_, i.Reply):
+        return Stale()
+    outcome = input_.outcome
+    name = str(type(outcome).__struct_config__.tag)
+    applied = isinstance(outcome, i.CompletedOutcome | i.AcceptedOutcome)
+    if applied or (isinstance(outcome, i.ProbedOutcome) and outcome.verdict == "applied"):
+        return Poisoned(f"{tombstone.told}; a reply to {input_.command} tells that it was applied ({name})")
+    _log.warning("reply.too-late", instance=input_.instance, command=input_.command, outcome=name, why="purged")
+    return Stale()
 
 
 def printable(text: str) -> str:

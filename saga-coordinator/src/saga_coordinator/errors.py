@@ -2,6 +2,7 @@
 
 CoordinatorError
 ├── InstanceNotFound
+│   └── InstancePurged
 ├── ProcessNotFound
 ├── DecisionNotFound
 ├── Poison
@@ -20,6 +21,12 @@ class CoordinatorError(Exception):
 
 class InstanceNotFound(CoordinatorError):
     """There is no such instance."""
+
+
+class InstancePurged(InstanceNotFound):
+    """The instance has been purged."""
+
+    code = "PURGED"
 
 
 class ProcessNotFound(CoordinatorError):

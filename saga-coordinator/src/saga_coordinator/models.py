@@ -91,6 +91,14 @@ Index(
     postgresql_where=instances.c.ended_at.is_(None),
     sqlite_where=instances.c.ended_at.is_(None),
 )
+_has_ended = instances.c.ended_at.is_not(None)
+Index(
+    "instances_ended",
+    instances.c.process,
+    instances.c.ended_at,
+    postgresql_where=_has_ended,
+    sqlite_where=_has_ended,
+)
 _has_key = instances.c.business_key.is_not(None)
 Index("instances_key", instances.c.business_key, postgresql_where=_has_key, sqlite_where=_has_key)
 
@@ -282,4 +290,66 @@ decisions = Table(
     Column("xml", LargeBinary, nullable=False),
     Column("deployed_at", BigInteger, nullable=False),
     Column("deployed_by", Text),
+)
+
+# Which instances refer to which contents of `blobs`: one that nobody refers to any more is deleted.
+blob_references = Table(
+    "blob_references",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("digest", _text(), primary_key=True),
+)
+Index("blob_references_digest", blob_references.c.digest)
+
+# What is left of purged instances, until `expires_at`: no journal row of theirs is ever written again, and their
+# business keys stand until `keys_until` (without: for ever). `rest`: the journal is still to be deleted, once every
+# transaction up to `writers` (PostgreSQL's number) is over. `archive` (a file's name) and `digest` where there is one.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("process", _text(), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", _text(), nullable=False),
+    Column("business_key", _text()),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("purged_at", BigInteger, nullable=False),
+    Column("keys_until", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("archived", Boolean, nullable=False),
+    Column("archive", _text()),
+    Column("digest", _text()),
+    Column("rest", Boolean, nullable=False),
+    Column("writers", BigInteger, nullable=False),
+)
+Index("tombstones_purged", tombstones.c.purged_at, tombstones.c.instance_id)
+Index("tombstones_expire", tombstones.c.expires_at)
+_keeps_key = tombstones.c.business_key.is_not(None)
+Index("tombstones_keys", tombstones.c.keys_until, postgresql_where=_keeps_key, sqlite_where=_keeps_key)
+Index(
+    "tombstones_rest",
+    tombstones.c.purged_at,
+    postgresql_where=tombstones.c.rest,
+    sqlite_where=tombstones.c.rest,
+)
+
+# Instances whose values were erased up to journal row `seq`; `done_at` is when the last of these rows was rewritten.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("instance_id", _text(), primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("identifiers", Boolean, nullable=False),
+    Column("done_at", BigInteger),
+)
+Index("erasures_done", erasures.c.done_at)
+
+# Housekeeping that one coordinator does at a time, for speed only: `holder` has it until `until`.
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", _text(), primary_key=True),
+    Column("holder", _text(), nullable=False),
+    Column("until", BigInteger, nullable=False),
 )

@@ -128,6 +128,12 @@ def master_key(text: str) -> bytes | None:
     return key
 
 
+def master_keys(text: str) -> tuple[bytes, ...]:
+    """Several of them, separated by commas. Raises `ValueError`."""
+    found = (master_key(part.strip()) for part in text.split(","))
+    return tuple(key for key in found if key is not None)
+
+
 def wrap(master: bytes | None, instance: str, key: bytes) -> bytes:
     """An instance's key as it is stored."""
     if master is None:

@@ -17,10 +17,11 @@ from saga_coordinator.correlation import start_key
 from saga_coordinator.decisions import Decisions, asked_by
 from saga_coordinator.engine import InstanceState, PlannedStep, undo_plan
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.errors import InstanceNotFound
+from saga_coordinator.erasing import Eraser
+from saga_coordinator.errors import InstanceNotFound, InstancePurged
 from saga_coordinator.registry import Parse, Registry
 from saga_coordinator.settings import Settings
-from saga_coordinator.store import instances, journal, processes, queued, refusals
+from saga_coordinator.store import erasures, instances, journal, processes, queued, refusals, tombstones
 from saga_coordinator.store.instances import Instance
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.processes import Deployment
@@ -31,6 +32,7 @@ from saga_coordinator.vault import Vault
 from service_kit.broker import Broker
 from service_kit.database import reading, writing
 from service_kit.ids import derived_id, new_id
+from service_kit.messages import EntriesForgotten
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -61,7 +63,9 @@ class Service:
         settings: Settings,
         vault: Vault,
         decisions: Decisions,
+        eraser: Eraser,
     ) -> None:
+        self._eraser = eraser
         self._store = store
         self._broker = broker
         self._registry = registry
@@ -149,6 +153,26 @@ class Service:
         """Destroy the key of an instance's secrets. Everything else of it can still be read."""
         self._vault.forget(instance)
 
+    def has_open_calls(self, instance: str) -> bool:
+        """Whether something that this instance, a root, called has not ended."""
+        with reading(self._store) as connection:
+            return instances.any_open_inside(connection, instance)
+
+    def erase(self, instance: str) -> None:
+        """Erase now what was recorded to be erased; where this is interrupted, some coordinator goes on with it.
+        Raises `Poison` where the journal cannot be read, and `BrokerUnavailable`."""
+        self._eraser.erase(instance)
+
+    def forgotten(self, since: int, after: str = "", limit: int = 1_000) -> list[EntriesForgotten]:
+        """What followers were told to forget at or after `since` (ms), by instance after `after`. Kept for at least 30
+        days."""
+        with reading(self._store) as connection:
+            purged = tombstones.purged_since(connection, since, after, limit)
+            erased = erasures.done_since(connection, since, after, limit)
+        told = [EntriesForgotten(instance=instance, up_to=wire.EVERY, purged=True) for instance in purged]
+        told += [EntriesForgotten(instance=instance, up_to=seq) for instance, seq in erased]
+        return sorted(told, key=lambda each: each.instance)[:limit]
+
     def outcomes(self, inputs: Iterable[tuple[str, str]]) -> dict[str, Outcome]:
         """What became of these (instance, input id) pairs, by input id; those that nobody has handled yet are missing.
         Few queries for all: poll with many."""
@@ -197,9 +221,13 @@ class Service:
             )
 
     def load(self, instance: str) -> InstanceState:
-        """An instance as the journal tells it now. Raises `InstanceNotFound`, and `Poison` if it cannot be read."""
+        """An instance as the journal tells it now. Raises `InstanceNotFound` (`InstancePurged` with what is left of
+        it), and `Poison` if it cannot be read."""
         with reading(self._store) as connection:
             known = _load(connection, instance)
+            purged = tombstones.find(connection, [instance]).get(instance)
+        if purged is not None:
+            raise InstancePurged(purged.told)
         if known is None:
             raise InstanceNotFound(f"there is no instance {instance!r}")
         return known.state

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from saga_coordinator.sealing import master_key
+from saga_coordinator.periods import EVER, NEVER, is_period
+from saga_coordinator.sealing import master_keys
 from service_kit.settings import SettingsError, read_settings
 
 
@@ -17,6 +18,12 @@ class Settings:
     `contracts` is the folder of the catalogue ("": the one of this installation), `calendars_file` says when people
     work ("": there are no calendars).
     `secrets_key` (32 bytes, base64) wraps the keys of secrets in the store; without it they lie there as they are.
+    `secrets_keys_also` (separated by commas) are master keys that can be read besides, while they are being changed.
+
+    `retention_after` and `retention_keys` (ISO 8601 durations; `never`, `ever`; "" is never) and `retention_archive`
+    hold for processes that do not say it themselves; archives go into `archive_folder`. What is to be purged is deleted
+    `purge_grace` after it is gone for everybody. `duty_seconds`: so long after a coordinator has died its housekeeping
+    goes to another.
     With an `internal_token` (the gateway's) the internal API is served at `bind`.
     """
 
@@ -40,21 +47,33 @@ class Settings:
     sweep_page: int = 500
     sweep_after: float = 60.0
     nudge_grace: float = 10.0
+    duty_seconds: float = 20.0
+    retention_after: str = ""
+    retention_archive: bool = False
+    retention_keys: str = "P1Y"
+    archive_folder: str = ""
+    retention_interval: float = 5.0
+    retention_page: int = 200
+    retention_rows: int = 2_000
+    purge_grace: float = 60.0
     contracts: str = ""
     calendars_file: str = ""
     log_level: str = "INFO"
     internal_token: str = field(default="", repr=False)
     secrets_key: str = field(default="", repr=False)
+    secrets_keys_also: str = field(default="", repr=False)
     bind: str = "0.0.0.0:8080"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read `environ`. Raises `SettingsError`, which names every key that is missing or wrong."""
         settings = read_settings(cls, environ)
-        try:
-            master_key(settings.secrets_key)
-        except ValueError as error:
-            raise SettingsError([], [f"SECRETS_KEY {error}"]) from error
+        for name, text in (("SECRETS_KEY", settings.secrets_key), ("SECRETS_KEYS_ALSO", settings.secrets_keys_also)):
+            try:
+                master_keys(text)
+            except ValueError as error:
+                raise SettingsError([], [f"{name} {error}"]) from error
+        _check_periods(settings)
         if settings.coordinators > 1 and settings.index is None:
             raise SettingsError(["COORDINATOR_INDEX"], [])
         return settings
@@ -74,3 +93,15 @@ class Settings:
             return frozenset()
         mine = self.index % self.coordinators
         return frozenset(lane for lane in range(self.lanes) if lane % self.coordinators == mine)
+
+
+def _check_periods(settings: Settings) -> None:
+    wrong = []
+    if not is_period(settings.retention_after, "", NEVER):
+        wrong.append(f"RETENTION_AFTER is {settings.retention_after!r}: expected an ISO 8601 duration, or {NEVER}")
+    if not is_period(settings.retention_keys, EVER):
+        wrong.append(f"RETENTION_KEYS is {settings.retention_keys!r}: expected an ISO 8601 duration, or {EVER}")
+    if settings.retention_archive and not settings.archive_folder:
+        wrong.append("ARCHIVE_FOLDER is needed where RETENTION_ARCHIVE is true")
+    if wrong:
+        raise SettingsError([], wrong)

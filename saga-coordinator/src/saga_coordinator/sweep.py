@@ -11,15 +11,16 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from saga_coordinator import wire
 from saga_coordinator.cache import folded
 from saga_coordinator.clock import Clock
+from saga_coordinator.duty import Duty
 from saga_coordinator.engine import InstanceState, open_calls, open_commands
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.recalling import told_again
 from saga_coordinator.settings import Settings
-from saga_coordinator.store import instances, journal, messages, refusals, signals
+from saga_coordinator.store import instances, journal
 from saga_coordinator.vault import Vault
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing
-from service_kit.database import reading, writing
+from service_kit.database import reading
 from service_kit.patience import Patience
 
 _log = structlog.get_logger(__name__)
@@ -40,24 +41,30 @@ class Sweep:
         self._settings = settings
         self._patience = patience
         self._vault = vault
+        self._duty = Duty(store, clock, "sweep", settings.duty_seconds)
         self._after = ""
         self._quiet: dict[str, tuple[int, float]] = {}
         self._pushed: dict[str, int] = {}
 
     def run(self) -> None:
-        """Sweep some pages now and then until stopped."""
+        """Sweep some pages now and then until stopped, while it is this coordinator's duty."""
         while not self._patience.stopping.wait(self._settings.sweep_interval):
             try:
-                for _ in range(PAGES_AT_ONCE):
-                    self.sweep_page()
-                    if not self._after:
-                        break
+                if self._duty.mine():
+                    self._sweep_some()
             except (DBAPIError, NoConnection, BrokerUnavailable) as error:
                 _log.warning("sweep.unavailable", error=str(error))
+        self._duty.leave()
+
+    def _sweep_some(self) -> None:
+        for _ in range(PAGES_AT_ONCE):
+            self.sweep_page()
+            if not self._after:
+                break
 
     def sweep_page(self) -> int:
         """Look at the next page of open instances; how many messages were published. After the last page it begins
-        again, and rows whose time is over are deleted."""
+        again."""
         now = self._clock.now()
         with reading(self._store) as connection:
             page = instances.search(connection, open_only=True, after=self._after, limit=self._settings.sweep_page)
@@ -131,7 +138,3 @@ class Sweep:
         self._pushed = {id_: at for id_, at in self._pushed.items() if at > horizon}
         if len(self._quiet) > 200_000:
             self._quiet.clear()
-        with writing(self._store) as connection:
-            messages.purge(connection, now, now - round(self._settings.seen_event_retention * 1000))
-            signals.purge(connection, now - round(self._settings.sweep_after * 1000))
-            refusals.purge(connection, now - round(self._settings.refusal_retention * 1000))

@@ -19,6 +19,7 @@ from saga_coordinator.claims import claims_of, one_claim_per_key
 from saga_coordinator.context import Context, Done
 from saga_coordinator.deciding import (
     ASKED,
+    PURGED,
     Chain,
     Decider,
     Item,
@@ -26,12 +27,13 @@ from saga_coordinator.deciding import (
 )
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
-from saga_coordinator.store import instances, journal, refusals
+from saga_coordinator.store import instances, journal, refusals, tombstones
 from saga_coordinator.store.instances import Claim
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.messages import Message
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.store.tombstones import Tombstone
 from saga_coordinator.writing import KeysLost, RowsLost, Writes, write, writes_of
 from service_kit.database import reading, writing
 
@@ -47,6 +49,7 @@ class Turn:
         self._stored: dict[tuple[str, str], Row] = {}
         self._refused: dict[str, Refusal | Queued] = {}
         self._unreadable: dict[str, str] = {}
+        self._purged: dict[str, Tombstone] = {}
         self._given: list[Message] = []
         self._told: list[i.Input] = []
 
@@ -101,7 +104,10 @@ class Turn:
             unsure = [instance for instance, known in read.items() if known is not None and not known.whole]
             pairs = [(instance, item.input.id) for instance in unsure for item in self._items[instance]]
             self._stored.update(journal.rows_of_inputs(connection, pairs))
-        return self._decide(read, fresh=True)
+            purged = tombstones.find(connection, wanted)
+        self._context.cache.evict(purged)
+        self._purged.update(purged)
+        return self._decide({id_: None if id_ in purged else known for id_, known in read.items()}, fresh=True)
 
     def _read(self, connection: Connection, wanted: Sequence[str]) -> dict[str, Known | None]:
         records = journal.load(connection, wanted)
@@ -122,7 +128,9 @@ class Turn:
 
     def _decide(self, states: dict[str, Known | None], *, fresh: bool) -> list[Chain]:
         context = self._context
-        decider = Decider(context.registry, self._now, self._stored, self._refused, context.vault, self._spoiled)
+        decider = Decider(
+            context.registry, self._now, self._stored, self._refused, context.vault, self._spoiled, self._purged
+        )
         return [
             decider.chain(instance, self._items[instance], known, fresh=fresh) for instance, known in states.items()
         ]
@@ -168,11 +176,12 @@ class Turn:
     def _keys_lost(self, claims: Sequence[Claim]) -> set[str]:
         with reading(self._context.store) as connection:
             holders = instances.holders(connection, claims)
+            purged = tombstones.find(connection, holders.values())
         lost = set()
         for claim in claims:
             holder = holders.get((claim.process, claim.key))
             if holder is not None and holder != claim.instance:
-                self._refuse(claim, holder)
+                self._refuse(claim, holder, purged.get(holder))
                 lost.add(claim.instance)
         return lost or {claim.instance for claim in claims}
 
@@ -184,7 +193,7 @@ class Turn:
         lost = self._keys_lost(claims)
         return [chain for chain in rivals if chain.instance not in lost] + self._decided_anew(sorted(lost))
 
-    def _refuse(self, claim: Claim, holder: str) -> None:
+    def _refuse(self, claim: Claim, holder: str, purged: Tombstone | None) -> None:
         for item in self._items[claim.instance]:
             start = item.input
             if type(start) is not i.Start:
@@ -196,6 +205,8 @@ class Turn:
             else:
                 code = "EXISTING_INSTANCE" if policy == "return-existing" else "BUSINESS_KEY_TAKEN"
                 message = f"business key {claim.key!r} of process {claim.process!r} is taken"
+                if purged is not None:
+                    code, message = PURGED, f"{message}: {purged.told}"
                 self._refused[start.id] = Refusal(start.id, claim.instance, code, message, holder)
 
     def _sealed(self, start: i.Start) -> i.Input:

@@ -4,8 +4,11 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from saga_coordinator import sealing
@@ -13,6 +16,7 @@ from saga_coordinator.errors import SecretsForgotten, SecretsUnreadable, WrongSe
 from saga_coordinator.lanes import root_of
 from saga_coordinator.sealing import Sealer
 from saga_coordinator.store import keys
+from saga_coordinator.store.keys import Wrapped
 from service_kit.database import reading, writing
 
 # A key that another coordinator destroyed is used here for so many seconds at most.
@@ -20,14 +24,22 @@ REMEMBERED_S = 60.0
 MOST_REMEMBERED = 1_000
 
 
-class Vault:
-    """Seals and opens. Thread-safe. `master` (see `sealing.master_key`) wraps the keys in the store. A key is made and
-    read in a transaction of its own: never ask within a writing one. An instance has its root's key, so that what is
-    sealed passes between callers and children as it is."""
+class Rewrapped(msgspec.Struct, frozen=True):
+    """How many keys were wrapped again, and how many could not be: their master key is not known."""
 
-    def __init__(self, store: Engine, master: bytes | None) -> None:
+    keys: int = 0
+    unreadable: int = 0
+
+
+class Vault:
+    """Seals and opens. Thread-safe. `master` (see `sealing.master_key`) wraps the keys in the store; those that one of
+    `also` wraps can be used, too. A key is made and read in a transaction of its own: never ask within a writing one.
+    An instance has its root's key, so that what is sealed passes between callers and children as it is."""
+
+    def __init__(self, store: Engine, master: bytes | None, also: Iterable[bytes] = ()) -> None:
         self._store = store
         self._master = master
+        self._masters = {sealing.name_of(key): key for key in (master, *also) if key is not None}
         self._sealers: OrderedDict[str, tuple[float, Sealer]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -35,7 +47,7 @@ class Vault:
         """Raises `WrongSecretsKey` if the store holds keys that this coordinator cannot use."""
         mine = sealing.name_of(self._master)
         with reading(self._store) as connection:
-            other = keys.other_master(connection, mine)
+            other = keys.other_master(connection, self._masters)
         if other is not None:
             has = f"that of this coordinator is {mine}" if mine else "this coordinator has none"
             raise WrongSecretsKey(f"SECRETS_KEY: the store holds keys wrapped by the master key {other}; {has}")
@@ -75,6 +87,31 @@ class Vault:
         with self._lock:
             self._sealers.pop(root, None)
 
+    def rewrap(self, page: int = 500) -> Rewrapped:
+        """Wrap every key again by the master key, also those that none wraps; coordinators may go on meanwhile. Raises
+        `WrongSecretsKey` where there is no master key, and sqlalchemy's errors: what is done is done."""
+        if self._master is None:
+            raise WrongSecretsKey("SECRETS_KEY is not set: there is nothing to wrap keys with")
+        found, after = Rewrapped(), ""
+        while True:
+            with reading(self._store) as connection:
+                wrapped = keys.not_wrapped_by(connection, sealing.name_of(self._master), after, page)
+            for row in wrapped:
+                found = self._rewrapped(found, row, self._master)
+            if len(wrapped) < page:
+                return found
+            after = wrapped[-1].instance
+
+    def _rewrapped(self, found: Rewrapped, row: Wrapped, master: bytes) -> Rewrapped:
+        try:
+            key = self._unwrapped(row.instance, row.key, row.master)
+        except SecretsUnreadable:
+            return replace(found, unreadable=found.unreadable + 1)
+        wrapped = sealing.wrap(master, row.instance, key)
+        with writing(self._store) as connection:
+            done = keys.wrap_again(connection, row, wrapped, sealing.name_of(master))
+        return replace(found, keys=found.keys + done)
+
     def _sealer(self, instance: str, *, make: bool = False) -> Sealer:
         now, root = time.monotonic(), root_of(instance)
         with self._lock:
@@ -105,6 +142,6 @@ class Vault:
             raise SecretsForgotten(f"the secrets of instance {instance} are forgotten")
         if not master:
             return key
-        if self._master is None or master != sealing.name_of(self._master):
+        if master not in self._masters:
             raise SecretsUnreadable(f"the key of instance {instance} is wrapped by another master key, {master}")
-        return sealing.unwrap(self._master, instance, key)
+        return sealing.unwrap(self._masters[master], instance, key)

@@ -17,9 +17,22 @@ from saga_coordinator.sealing import is_marked, masked
 from saga_coordinator.store.journal import SHAPE, Row
 from service_kit import tracing
 from service_kit.broker import Delivery, Outgoing
-from service_kit.messages import COMMAND, JOURNAL_ENTRY, REPLY, CloudEvent, Command, CommandKind, JournalEntry, Routing
+from service_kit.messages import (
+    COMMAND,
+    ENTRIES_FORGOTTEN,
+    JOURNAL_ENTRY,
+    REPLY,
+    CloudEvent,
+    Command,
+    CommandKind,
+    EntriesForgotten,
+    JournalEntry,
+    Routing,
+)
 
 SOURCE = "throughline/saga-coordinator"
+# A seq beyond every row.
+EVERY = 2**31 - 1
 
 # Opens the sealed values in a value of this instance. Raises `SecretsUnreadable`.
 Unseal = Callable[[str, Any], Any]
@@ -123,6 +136,14 @@ def journal_event(row: Row, state: InstanceState) -> Outgoing:
         subject=row.instance,
         data=msgspec.Raw(encode(entry)),
     )
+    return Outgoing(JOURNAL, event)
+
+
+def forgotten_event(instance: str, up_to: int = EVERY, *, purged: bool = False) -> Outgoing:
+    """That followers are to forget what they keep of an instance's rows up to `up_to`."""
+    told = EntriesForgotten(instance=instance, up_to=up_to, purged=purged)
+    id_ = f"{instance}:purged" if purged else f"{instance}:{up_to}:erased"
+    event = CloudEvent(id=id_, source=SOURCE, type=ENTRIES_FORGOTTEN, subject=instance, data=msgspec.Raw(encode(told)))
     return Outgoing(JOURNAL, event)
 
 

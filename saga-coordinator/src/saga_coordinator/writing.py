@@ -1,6 +1,6 @@
 """What a batch of decided chains writes, in one transaction (the order of `saga_coordinator.store` is kept)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,19 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.effects import FINAL
 from saga_coordinator.lanes import root_of
-from saga_coordinator.store import blobs, instances, journal, locks, messages, queued, refusals, signals, timers
+from saga_coordinator.store import (
+    blobs,
+    erasures,
+    instances,
+    journal,
+    locks,
+    messages,
+    queued,
+    refusals,
+    signals,
+    timers,
+)
+from saga_coordinator.store.erasures import Erasure
 from saga_coordinator.store.instances import Claim, Instance
 from saga_coordinator.store.locks import Exchanged, Request
 from saga_coordinator.store.messages import Message, Subscription
@@ -21,7 +33,7 @@ from saga_coordinator.store.refusals import Refusal
 
 
 class RowsLost(Exception):
-    """Somebody else wrote a journal row of ours, or the same input."""
+    """Somebody else wrote a journal row of ours, or the same input, or purged the instance."""
 
 
 class KeysLost(Exception):
@@ -52,6 +64,8 @@ class Writes(msgspec.Struct):
     signals_over: list[tuple[str, str]] = []
     snapshots: list[tuple[str, int, bytes]] = []
     contents: dict[str, bytes] = {}
+    references: set[tuple[str, str]] = set()
+    erasures: dict[str, Erasure] = {}
     refusals: list[Refusal] = []
 
     @property
@@ -84,7 +98,7 @@ def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
 def _collect(writes: Writes, entry: Journalled) -> None:
     writes.rows.append(entry.row)
     if entry.row.contents:
-        writes.contents |= entry.row.contents
+        _refer(writes, entry.row.instance, entry.row.contents)
     for fact in entry.facts:
         collect = _COLLECT.get(type(fact))
         if collect is not None:
@@ -103,6 +117,11 @@ def _stale(writes: Writes, input_: i.Input) -> None:
         writes.timers_over.add((input_.instance, input_.timer))
     elif isinstance(input_, i.SignalArrived):
         writes.signals_over.append((input_.instance, input_.id))
+
+
+def _refer(writes: Writes, instance: str, contents: Mapping[str, bytes]) -> None:
+    writes.contents |= contents
+    writes.references |= {(instance, digest) for digest in contents}
 
 
 def _started(writes: Writes, entry: Journalled, fact: f.InstanceStarted) -> None:
@@ -181,6 +200,12 @@ def _unsubscribed(writes: Writes, entry: Journalled, fact: f.Unsubscribed) -> No
         writes.listeners_over.add(subscription)
 
 
+def _values_erased(writes: Writes, entry: Journalled, fact: f.ValuesErased) -> None:
+    id_, before = entry.row.instance, writes.erasures.get(entry.row.instance)
+    identifiers = fact.identifiers or (before is not None and before.identifiers)
+    writes.erasures[id_] = Erasure(id_, entry.row.seq, identifiers)
+
+
 _COLLECT: dict[type, Callable[[Writes, Journalled, Any], None]] = {
     f.InstanceStarted: _started,
     f.StatusChanged: _status_changed,
@@ -191,6 +216,7 @@ _COLLECT: dict[type, Callable[[Writes, Journalled, Any], None]] = {
     f.LocksReleased: _locks_released,
     f.Subscribed: _subscribed,
     f.Unsubscribed: _unsubscribed,
+    f.ValuesErased: _values_erased,
 }
 
 
@@ -206,7 +232,9 @@ def _subscriptions_again(writes: Writes, chain: Chain) -> None:
 def _snapshot(writes: Writes, chain: Chain, every: int) -> None:
     before, after = chain.known.state.seq if chain.known else 0, chain.state
     if after is not None and after.seq // every > before // every:
-        writes.snapshots.append((chain.instance, after.seq, wire.snapshot_of(after, writes.contents)))
+        aside: dict[str, bytes] = {}
+        writes.snapshots.append((chain.instance, after.seq, wire.snapshot_of(after, aside)))
+        _refer(writes, chain.instance, aside)
 
 
 class Written(msgspec.Struct):
@@ -221,9 +249,11 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Wr
     transaction must be rolled back."""
     if journal.append(connection, writes.rows) < len(writes.rows):
         raise RowsLost
-    blobs.insert(connection, writes.contents)
+    blobs.insert(connection, writes.contents, writes.references)
     instances.insert(connection, list(writes.started.values()))
-    instances.change(connection, [(status, at, id_) for id_, (status, at) in writes.statuses.items()])
+    changes = [(status, at, id_) for id_, (status, at) in writes.statuses.items()]
+    if instances.change(connection, changes) < len(changes):
+        raise RowsLost  # purged meanwhile: what reopens an instance must not get lost with it
     claims = sorted(writes.claims)
     if instances.claim(connection, claims) < len(claims):
         raise KeysLost
@@ -241,6 +271,7 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Wr
     signals.consume(connection, sorted(writes.signals_over))
     journal.save_snapshots(connection, writes.snapshots)
     refusals.insert(connection, writes.refusals)
+    erasures.insert(connection, list(writes.erasures.values()))
     return Written(given, exchanged)
 
 

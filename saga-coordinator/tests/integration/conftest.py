@@ -29,6 +29,7 @@ from service_kit.broker import Broker, Consumer, Delivery, Outgoing, Queue, Sour
 from service_kit.catalogue import Catalogue, Effect, Operation, Undo
 from service_kit.database import is_sqlite, migrate, open_engine, reading, writing
 from service_kit.messages import (
+    JOURNAL_ENTRY,
     REPLY,
     CloudEvent,
     Command,
@@ -302,7 +303,8 @@ class Hub:
         consumer = self.broker.consume([Source(JOURNAL)])
         entries = []
         while deliveries := consumer.take(500, 0.2):
-            entries += [msgspec.json.decode(d.event.data, type=JournalEntry) for d in deliveries]
+            told = [d.event.data for d in deliveries if d.event.type == JOURNAL_ENTRY]
+            entries += [msgspec.json.decode(data, type=JournalEntry) for data in told]
             consumer.ack(deliveries)
         consumer.close()
         return entries

@@ -57,7 +57,7 @@ def test_an_early_message_whose_time_is_over_is_forgotten(hub: Any) -> None:
 
     # when
     instance = waiting(hub)
-    hub.coordinator.sweep.sweep_page()
+    hub.coordinator.retention.round()
 
     # then
     assert hub.status(instance) == "waiting"

@@ -10,9 +10,12 @@ from sqlalchemy import select
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import SecretsUnreadable, WrongSecretsKey
 from saga_coordinator.models import instance_keys, metadata
+from saga_coordinator.rewrapping import rewrap
 from saga_coordinator.sealing import Sealer, is_sealed
+from saga_coordinator.store import keys
+from saga_coordinator.vault import Rewrapped
 from service_kit.broker import Source
-from service_kit.database import reading
+from service_kit.database import reading, writing
 from service_kit.messages import Command, Completed, Outcome
 
 IBAN = "DE89370400440532013000"
@@ -267,6 +270,62 @@ def test_a_master_key_may_be_given_later(hub: Any) -> None:
 
     # then
     assert IBAN in str(wrapped.vault.open(instance, hub.state(instance).scopes[1].variables))
+
+
+def test_the_master_key_can_be_changed_while_coordinators_go_on(hub: Any) -> None:
+    # given keys that the old master wraps, and one from before there was any
+    unwrapped = begin(hub)
+    hub.coordinator = hub.new_coordinator(secrets_key=MASTER)
+    hub.service = hub.coordinator.service
+    old = hub.service.sealed(hub.new_start("keeps-secrets", variables={"customer": {"iban": IBAN}, "order": "SO-2"}))
+    sealed = old.variables["customer"]["iban"]
+    both = hub.new_coordinator(secrets_key=OTHER, secrets_keys_also=MASTER)
+    hub.new_coordinator(secrets_key=MASTER, secrets_keys_also=OTHER).prepare()
+    both.prepare()
+
+    # when
+    environ = {"DATABASE_URL": hub.database_url, "SECRETS_KEY": OTHER, "SECRETS_KEYS_ALSO": MASTER}
+    first, again = rewrap(environ), rewrap(environ)
+
+    # then
+    assert (first, again) == (Rewrapped(keys=2), Rewrapped())
+    new = hub.new_coordinator(secrets_key=OTHER)
+    new.prepare()
+    assert new.vault.open(old.instance, sealed) == IBAN
+    assert IBAN in str(new.vault.open(unwrapped, hub.state(unwrapped).scopes[1].variables))
+    with pytest.raises(WrongSecretsKey):
+        hub.new_coordinator(secrets_key=MASTER).prepare()
+
+
+def test_keys_that_nobody_can_read_are_counted_and_stay(hub: Any) -> None:
+    # given
+    hub.coordinator = hub.new_coordinator(secrets_key=MASTER)
+    hub.service = hub.coordinator.service
+    instance = begin(hub)
+
+    # when
+    done = rewrap({"DATABASE_URL": hub.database_url, "SECRETS_KEY": OTHER})
+
+    # then
+    assert done == Rewrapped(unreadable=1)
+    assert IBAN in str(hub.coordinator.vault.open(instance, hub.state(instance).scopes[1].variables))
+
+
+def test_a_key_that_is_destroyed_meanwhile_does_not_come_back(hub: Any) -> None:
+    # given
+    instance = begin(hub)
+    with reading(hub.store) as connection:
+        (was,) = keys.not_wrapped_by(connection, "new", "", 10)
+
+    # when
+    hub.service.forget(instance)
+    with writing(hub.store) as connection:
+        done = keys.wrap_again(connection, was, b"wrapped", "new")
+
+    # then
+    assert not done
+    with reading(hub.store) as connection:
+        assert keys.find(connection, instance) == (None, "")
 
 
 def test_a_value_that_another_instance_sealed_is_not_taken(hub: Any) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from saga_coordinator import wire
-from saga_coordinator.cache import Cache, Known, folded
+from saga_coordinator.cache import LONGEST_S, Cache, Known, folded
 from saga_coordinator.engine import InstanceState
 from saga_coordinator.errors import Poison
 from saga_coordinator.store.journal import Record, Row
@@ -60,3 +60,20 @@ def test_a_snapshot_of_another_version_is_not_used() -> None:
 def test_a_journal_with_a_gap_cannot_be_read() -> None:
     with pytest.raises(Poison, match="gap before 3"):
         folded("a", Record([row(1), row(3)]))
+
+
+def test_the_cache_forgets_what_nobody_has_asked_for_in_hours() -> None:
+    # given
+    now = 0.0
+    cache = Cache(10, lambda: now)
+    cache.put("asked for", known("asked for"))
+    cache.put("left alone", known("left alone"))
+
+    # when
+    now = LONGEST_S - 1
+    asked = cache.get("asked for")
+    now = LONGEST_S + 1
+
+    # then
+    assert asked is not None
+    assert (cache.get("asked for") is None, cache.get("left alone") is None) == (False, True)

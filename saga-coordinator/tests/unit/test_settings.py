@@ -50,3 +50,31 @@ def test_a_master_key_that_is_none_is_named_and_not_shown() -> None:
 
     # then
     assert str(raised.value) == "SECRETS_KEY is 5 bytes long, not 32"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("RETENTION_AFTER", "90 days"),
+        ("RETENTION_AFTER", "-P1D"),
+        ("RETENTION_KEYS", "never"),
+        ("RETENTION_ARCHIVE", "true"),
+        ("SECRETS_KEYS_ALSO", "short,shorter"),
+    ],
+)
+def test_what_retention_cannot_mean_is_named(key: str, value: str) -> None:
+    # when
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env({**REQUIRED, key: value})
+
+    # then
+    assert key in str(raised.value)
+
+
+def test_retention_is_set_for_all_processes() -> None:
+    # when
+    given = {"RETENTION_AFTER": "P90D", "RETENTION_KEYS": "ever", "RETENTION_ARCHIVE": "true", "ARCHIVE_FOLDER": "/a"}
+    settings = Settings.from_env({**REQUIRED, **given})
+
+    # then
+    assert (settings.retention_after, settings.retention_keys, settings.retention_archive) == ("P90D", "ever", True)

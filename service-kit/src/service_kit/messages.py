@@ -22,6 +22,7 @@ import msgspec
 COMMAND = "throughline.command.v1"
 REPLY = "throughline.reply.v1"
 JOURNAL_ENTRY = "throughline.journal-entry.v1"
+ENTRIES_FORGOTTEN = "throughline.entries-forgotten.v1"
 
 
 class Routing(StrEnum):
@@ -173,6 +174,15 @@ class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     process: str = ""
     version: int = 0
     business_key: str | None = None
+
+
+class EntriesForgotten(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Followers of journals are to forget what they keep of an instance's entries up to `up_to`, and to ignore these
+    should they come (again). Not `purged`: their values were erased, and they can be read again without them."""
+
+    instance: str
+    up_to: int
+    purged: bool = False
 
 
 _event_encoder = msgspec.json.Encoder()

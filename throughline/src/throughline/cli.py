@@ -8,6 +8,7 @@ COMMANDS = {
     "demo": ("throughline.demo.command:demo", "Run a hub, its sandbox and four real orders."),
     "serve": ("throughline.serve:serve", "Run the whole hub in one process."),
     "decision": ("throughline.decision_commands:decision", "Try decisions (DMN)."),
+    "secrets": ("throughline.secrets_commands:secrets", "Change the master key of secrets."),
     "process": ("throughline.process_commands:process", "Test and check processes."),
 }
 

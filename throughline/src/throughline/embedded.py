@@ -2,6 +2,7 @@
 
     DATA/hub.sqlite      the broker's queues, the coordinator's journal, inboxes, API keys
     DATA/monitor.sqlite  the monitor's read model
+    DATA/archive         journals of purged instances, where their retention says so
     DATA/internal-token  what the services of this hub show each other
 
 Durable: killed at any point and started again on the same directory, nothing is lost and nothing is done twice.
@@ -38,6 +39,16 @@ from service_kit.http.server import EmbeddedServer, listen
 
 ADAPTERS = {"crm": CRM_ADAPTERS, "erp": ERP_ADAPTERS, "wms": WMS_ADAPTERS}
 
+# What the environment may say to the coordinator of an embedded hub.
+COORDINATOR = tuple(
+    f"{name}{suffix}"
+    for name in (
+        *("SECRETS_KEY", "SECRETS_KEYS_ALSO", "ARCHIVE_FOLDER", "RETENTION_AFTER", "RETENTION_ARCHIVE"),
+        *("RETENTION_KEYS", "RETENTION_INTERVAL", "PURGE_GRACE", "CALENDARS_FILE"),
+    )
+    for suffix in ("", "_FILE")
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -55,12 +66,17 @@ class Settings:
     @property
     def hub_url(self) -> str:
         """Broker and store of everything but the monitor."""
-        return f"sqlite:///{self.data.absolute() / 'hub.sqlite'}"
+        return hub_url(self.data)
 
     @property
     def monitor_url(self) -> str:
         """The monitor's read model."""
         return f"sqlite:///{self.data.absolute() / 'monitor.sqlite'}"
+
+
+def hub_url(data: Path) -> str:
+    """The store of an embedded hub that keeps its data in this directory."""
+    return f"sqlite:///{data.absolute() / 'hub.sqlite'}"
 
 
 class Hub:
@@ -152,13 +168,14 @@ def _internal_token(data: Path) -> str:
 
 
 def _coordinator_settings(settings: Settings) -> saga_coordinator.settings.Settings:
-    return saga_coordinator.settings.Settings(
-        database_url=settings.hub_url,
-        broker_url=settings.hub_url,
-        contracts=str(contracts_folder()),
-        calendars_file=settings.environ.get("CALENDARS_FILE", ""),
-        secrets_key=settings.environ.get("SECRETS_KEY", ""),
-    )
+    given = {name: settings.environ[name] for name in COORDINATOR if name in settings.environ}
+    own = {
+        "DATABASE_URL": settings.hub_url,
+        "BROKER_URL": settings.hub_url,
+        "CONTRACTS": str(contracts_folder()),
+        "ARCHIVE_FOLDER": str(settings.data.absolute() / "archive"),
+    }
+    return saga_coordinator.settings.Settings.from_env({**own, **given})
 
 
 def _monitor_settings(settings: Settings, token: str) -> monitor_service.settings.Settings:

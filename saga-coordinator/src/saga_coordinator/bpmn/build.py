@@ -1,6 +1,6 @@
 """Judges a diagram and builds the engine's `Process` from it."""
 
-from saga_coordinator.bpmn import events, loops, recovery, rules, secrets, tasks, timers, vocabulary
+from saga_coordinator.bpmn import events, loops, recovery, retention, rules, secrets, tasks, timers, vocabulary
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import ACTIVITIES, Diagram, FlowPart, Level, Part
 from saga_coordinator.bpmn.findings import Rule
@@ -37,6 +37,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
     flows = {flow.id: _flow(flow, context) for flow in diagram.flows}
     _check_execution(diagram, context)
     business_key = _business_key(diagram.process, context)
+    kept = retention.read(diagram.process, context)
     known = {part.id for part in diagram.parts.values() if tasks.described(part, context) is not None}
     recovery.check(diagram, details, known, context.findings)
     secret, secret_fields = secrets.read(diagram, details, context)
@@ -55,6 +56,7 @@ def build(diagram: Diagram, context: Context) -> Process | None:
         undoes_together=any(level.node.tl("parallelUndo") == "true" for level in diagram.levels),
         business_key=business_key,
         deadline=_deadline(diagram.process, context),
+        retention=kept,
         secrets=secret,
         secret_fields=secret_fields,
     )

@@ -23,7 +23,7 @@ PLACES: dict[str, frozenset[Kind]] = {
     "script": frozenset({Kind.SCRIPT_TASK}),
     "decision": frozenset({Kind.BUSINESS_RULE_TASK}),
 }
-OF_PROCESS = frozenset({"businessKey", "deadline"})
+OF_PROCESS = frozenset({"businessKey", "deadline", "retention"})
 _ONCE = frozenset({"operation", "retry", "undo", "lock", "correlation", "start", "script", "items", "decision"})
 FIELDS: dict[str, frozenset[str]] = {
     "operation": frozenset({"name", "system"}),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.children import tell_parent
 from saga_coordinator.engine.incidents import EXPRESSION_FAILED, raise_incident
@@ -108,12 +110,15 @@ def _own(turn: Turn, element: Element, output: Any, scope: int) -> dict[str, Any
 
 
 def found_late(turn: Turn, step: Step, output: Any, references: dict[str, str]) -> f.StepCompleted:
-    """Register an effect that nobody waits for any more. Where its undo cannot be rendered, a person has to undo it."""
+    """Register an effect that nobody waits for any more. Where its undo cannot be rendered, or what it needs has been
+    erased, a person has to undo it."""
     try:
-        undo = planned_undo(turn, step, output, references)
+        undo = None if turn.state.erased else planned_undo(turn, step, output, references)
     except ExpressionFailed:
         undo = None
     fact = completion(turn, step, output, references, undo, late=True)
+    if turn.state.erased:
+        fact = replace(fact, handler=None, own={}, irreversible=True)
     turn.emit(fact)
     return fact
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from saga_coordinator.engine import facts as f
-from saga_coordinator.engine.evolving import migration, outcomes, scopes, tokens, undoing, waits
+from saga_coordinator.engine.evolving import erasure, migration, outcomes, scopes, tokens, undoing, waits
 from saga_coordinator.engine.state import InstanceState
 
 
@@ -54,4 +54,5 @@ _APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     **waits.APPLY,
     **undoing.APPLY,
     **migration.APPLY,
+    **erasure.APPLY,
 }

@@ -518,6 +518,13 @@ class Migrated(_Fact, frozen=True, kw_only=True, tag="migrated"):
     elements: dict[str, str] = {}
 
 
+class ValuesErased(_Fact, frozen=True, kw_only=True, tag="values-erased"):
+    """Every value that came from outside is gone, in all rows up to this one; `identifiers`: the business key and the
+    numbers of documents, too. What comes later is not kept either."""
+
+    identifiers: bool = False
+
+
 # -- recovery
 
 
@@ -685,6 +692,7 @@ Fact = (
     | TimerHeld
     | DeadlinePassed
     | Migrated
+    | ValuesErased
     | CompensationStarted
     | UndoStarted
     | Undone

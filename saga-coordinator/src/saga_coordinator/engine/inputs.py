@@ -222,6 +222,17 @@ class Cancel(_Input, frozen=True, kw_only=True, tag="cancel"):
     expected_seq: int | None = None
 
 
+class Erase(_Input, frozen=True, kw_only=True, tag="erase"):
+    """Operator: forget the values of an instance that has ended, and keep what happened. `identifiers`: its business
+    key and the numbers of its documents, too. `of`: the caller with whose values a child's go."""
+
+    identifiers: bool = False
+    of: str | None = None
+    by: str | None = None
+    reason: str | None = None
+    expected_seq: int | None = None
+
+
 class SetVariables(_Input, frozen=True, kw_only=True, tag="set-variables"):
     """Operator: these variables have new values, in the scope of the open step `step` (None: of the process)."""
 
@@ -307,6 +318,7 @@ Input = (
     | Resume
     | Migrate
     | Cancel
+    | Erase
     | ChooseFlows
     | LocksGranted
     | LocksBusy

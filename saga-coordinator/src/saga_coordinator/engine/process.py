@@ -270,6 +270,15 @@ class BusinessKey(msgspec.Struct, frozen=True):
     scope: str = "open"
 
 
+class Retention(msgspec.Struct, frozen=True):
+    """What becomes of ended instances; None: what the installation says. They are purged `after` a time (ISO 8601, or
+    `never`), their journal kept in a file before if `archive`, and their keys stand for `keys` (or `ever`)."""
+
+    after: str | None = None
+    archive: bool | None = None
+    keys: str | None = None
+
+
 class SecretFields(msgspec.Struct, frozen=True):
     """Dotted paths of an operation's input and output that its schemas mark as secret (`*`: any name)."""
 
@@ -299,6 +308,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     undoes_together: bool = False
     business_key: BusinessKey = BusinessKey()
     deadline: Deadline | None = None
+    retention: Retention = Retention()
     secrets: tuple[str, ...] = ()
     secret_fields: dict[str, SecretFields] = {}
 

@@ -249,6 +249,8 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
     suspended: bool = False
     parked: tuple[Parked, ...] = ()
     held: tuple[int, ...] = ()
+    erased: bool = False
+    identifiers_erased: bool = False
     stopping: f.InstanceStopping | None = None
     scopes: dict[int, Scope] = {}
     steps: dict[int, Step] = {}
@@ -287,6 +289,8 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             suspended=self.suspended,
             parked=self.parked,
             held=self.held,
+            erased=self.erased,
+            identifiers_erased=self.identifiers_erased,
             stopping=self.stopping,
             scopes=copied(self.scopes),
             steps=copied(self.steps),

@@ -74,9 +74,9 @@ def insert(connection: Connection, rows: Sequence[Instance]) -> None:
     _insert.run(connection, [msgspec.structs.astuple(row) for row in rows])
 
 
-def change(connection: Connection, rows: Sequence[tuple[str, int | None, str]]) -> None:
-    """(status, ended_at, id), sorted by id."""
-    _update.run(connection, rows)
+def change(connection: Connection, rows: Sequence[tuple[str, int | None, str]]) -> int:
+    """(status, ended_at, id), sorted by id; how many of them are there."""
+    return _update.run(connection, rows)
 
 
 def claim(connection: Connection, claims: Sequence[Claim]) -> int:
@@ -131,6 +131,12 @@ def search(
     if open_only:
         statement = statement.where(instances.c.ended_at.is_(None))
     return [Instance(*row) for row in connection.execute(statement)]
+
+
+def any_open_inside(connection: Connection, root: str) -> bool:
+    """Whether something that this root called has not ended."""
+    c = instances.c
+    return connection.execute(select(c.id).where(c.root == root, c.ended_at.is_(None)).limit(1)).first() is not None
 
 
 def digests(connection: Connection, since: int, after: str, limit: int) -> list[tuple[str, int]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, and_, func, literal, null, select, tuple_, union_all
+from sqlalchemy import Connection, and_, bindparam, delete, func, literal, null, select, tuple_, union_all, update
 
-from saga_coordinator.models import journal, snapshots
+from saga_coordinator.models import journal, snapshots, tombstones
 from saga_coordinator.store import blobs
 from service_kit import bulk
 
@@ -42,7 +42,16 @@ _COLUMNS = {
     "input": "bytea",
     "facts": "bytea",
 }
-_append = bulk.insert("journal", _COLUMNS)
+_NAMES = ", ".join(_COLUMNS)
+_BURIED = "SELECT 1 FROM tombstones WHERE tombstones.instance_id"
+# Whatever a coordinator remembers: a journal that was purged does not begin or go on again.
+_append = bulk.Bulk(
+    _COLUMNS,
+    postgresql=f"INSERT INTO journal ({_NAMES}) SELECT {_NAMES} FROM {{v}}"  # noqa: S608 - names from this module
+    f" WHERE NOT EXISTS ({_BURIED} = v.instance_id) ON CONFLICT DO NOTHING",
+    sqlite=f"INSERT INTO journal ({_NAMES}) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
+    f" WHERE NOT EXISTS ({_BURIED} = ?1) ON CONFLICT DO NOTHING",
+)
 _snapshot = bulk.Bulk(
     {"instance_id": "text", "seq": "integer", "state": "bytea"},
     postgresql="INSERT INTO snapshots (instance_id, seq, state) SELECT instance_id, seq, state FROM {v}"
@@ -55,19 +64,21 @@ _snapshot = bulk.Bulk(
 
 
 def append(connection: Connection, rows: Sequence[Row]) -> int:
-    """Insert rows, sorted by instance; the number of those that won their place and their input id."""
+    """Insert rows, sorted by instance; the number of those that won their place and their input id. Nothing is added
+    to a journal that was purged."""
     return _append.run(connection, [(r.instance, r.seq, r.at, r.input_id, r.input, r.facts) for r in rows])
 
 
 def losers(connection: Connection, rows: Sequence[Row]) -> set[str]:
-    """Of rows that were not stored: the instances whose place or input id is taken."""
+    """Of rows that were not stored: the instances whose place or input id is taken, and those that were purged."""
     places = select(journal.c.instance_id).where(
         tuple_(journal.c.instance_id, journal.c.seq).in_([(r.instance, r.seq) for r in rows])
     )
     inputs = select(journal.c.instance_id).where(
         tuple_(journal.c.instance_id, journal.c.input_id).in_([(r.instance, r.input_id) for r in rows])
     )
-    return set(connection.scalars(union_all(places, inputs)))
+    purged = select(tombstones.c.instance_id).where(tombstones.c.instance_id.in_([r.instance for r in rows]))
+    return set(connection.scalars(union_all(places, inputs, purged)))
 
 
 def load(connection: Connection, instances: Iterable[str]) -> dict[str, Record]:
@@ -144,6 +155,31 @@ def last_of(connection: Connection, instances: Sequence[str]) -> dict[str, tuple
 def save_snapshots(connection: Connection, states: Sequence[tuple[str, int, bytes]]) -> None:
     """Keep (instance, seq, snapshot); an older one never replaces a newer one."""
     _snapshot.run(connection, states)
+
+
+def rewrite(connection: Connection, rows: Sequence[Row]) -> None:
+    """These rows have other inputs and facts now: values were erased."""
+    statement = (
+        update(journal)
+        .where(journal.c.instance_id == bindparam("b_instance"), journal.c.seq == bindparam("b_seq"))
+        .values(input=bindparam("b_input"), facts=bindparam("b_facts"))
+    )
+    values = [{"b_instance": r.instance, "b_seq": r.seq, "b_input": r.input, "b_facts": r.facts} for r in rows]
+    if values:
+        connection.execute(statement, values)
+
+
+def delete_rows(connection: Connection, instances: Sequence[str], limit: int) -> int:
+    """Delete up to `limit` rows of these instances; how many it were."""
+    key = (journal.c.instance_id, journal.c.seq)
+    some = select(*key).where(journal.c.instance_id.in_(instances)).order_by(*key).limit(limit)
+    return connection.execute(delete(journal).where(tuple_(*key).in_(some))).rowcount
+
+
+def delete_snapshots(connection: Connection, instances: Sequence[str], up_to: int | None = None) -> None:
+    """Delete the snapshots of these instances (None: whatever their seq)."""
+    statement = delete(snapshots).where(snapshots.c.instance_id.in_(instances))
+    connection.execute(statement if up_to is None else statement.where(snapshots.c.seq <= up_to))
 
 
 def _row_columns() -> list:  # type: ignore[type-arg]

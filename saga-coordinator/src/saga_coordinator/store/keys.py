@@ -1,6 +1,9 @@
 """The keys that seal the secrets of instances."""
 
-from sqlalchemy import Connection, select
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, select, update
 
 from saga_coordinator.models import instance_keys
 from service_kit import bulk
@@ -33,8 +36,41 @@ def destroy(connection: Connection, instance: str) -> None:
     _destroy.run(connection, [(instance,)])
 
 
-def other_master(connection: Connection, known: str) -> str | None:
-    """The name of a master key other than `known` that wraps a key."""
+def destroy_existing(connection: Connection, instances: Sequence[str]) -> None:
+    """The same for those of these instances that have a key."""
+    statement = update(instance_keys).where(instance_keys.c.instance_id.in_(instances))
+    connection.execute(statement.values(key=None, master=""))
+
+
+def other_master(connection: Connection, known: Iterable[str]) -> str | None:
+    """The name of a master key other than the `known` that wraps a key."""
     c = instance_keys.c
-    statement = select(c.master).where(c.master.not_in(["", known])).limit(1)
+    statement = select(c.master).where(c.master.not_in(["", *known])).limit(1)
     return connection.scalar(statement)
+
+
+class Wrapped(msgspec.Struct, frozen=True):
+    """A key as it is stored: wrapped by the master key named `master` ("": by none)."""
+
+    instance: str
+    key: bytes
+    master: str
+
+
+def not_wrapped_by(connection: Connection, master: str, after: str, limit: int) -> list[Wrapped]:
+    """Keys that another master key wraps, or none, by instance from `after` on, exclusive."""
+    c = instance_keys.c
+    statement = (
+        select(c.instance_id, c.key, c.master)
+        .where(c.instance_id > after, c.master != master, c.key.is_not(None))
+        .order_by(c.instance_id)
+        .limit(limit)
+    )
+    return [Wrapped(*row) for row in connection.execute(statement)]
+
+
+def wrap_again(connection: Connection, was: Wrapped, key: bytes, master: str) -> bool:
+    """Keep the key in its new wrapping. False: it is not what it `was`; somebody was faster, or destroyed it."""
+    c = instance_keys.c
+    same = (c.instance_id == was.instance) & (c.key == was.key)
+    return connection.execute(update(instance_keys).where(same).values(key=key, master=master)).rowcount == 1

@@ -69,6 +69,16 @@ def tell_later(connection: Connection, keys: Iterable[tuple[str, int]], again_at
     _set_wake(connection, keys, again_at)
 
 
+def of_instances(connection: Connection, instances: Sequence[str]) -> list[Request]:
+    """What these instances hold or wait for."""
+    c = locks.c
+    statement = select(c.instance_id, c.step, c.name).where(c.instance_id.in_(instances))
+    names: dict[tuple[str, int], list[str]] = {}
+    for instance, step, name in connection.execute(statement.order_by(c.instance_id, c.step, c.name)):
+        names.setdefault((instance, step), []).append(name)
+    return [Request(*key, tuple(held)) for key, held in names.items()]
+
+
 def _set_wake(connection: Connection, keys: Iterable[tuple[str, int]], at: int | None) -> None:
     pairs = sorted(keys)
     if pairs:

@@ -5,12 +5,12 @@ while its subscription is being opened sees the subscription, or is seen by it.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
-from saga_coordinator.models import messages, seen_events, subscriptions
+from saga_coordinator.models import journal, messages, seen_events, subscriptions
 from service_kit import bulk
 
 
@@ -207,10 +207,31 @@ def remember(connection: Connection, rows: Sequence[tuple[str, bytes]], now: int
         connection.execute(insert(seen_events), [{"id": id_, "at": now, "inputs": inputs} for id_, inputs in rows])
 
 
-def purge(connection: Connection, now: int, seen_before: int) -> None:
-    """Forget early messages whose time is over, and events seen before `seen_before`."""
-    connection.execute(delete(messages).where(messages.c.instance_id.is_(None), messages.c.expires_at <= now))
-    connection.execute(delete(seen_events).where(seen_events.c.at < seen_before))
+def purge_early(connection: Connection, now: int, limit: int) -> int:
+    """Forget up to `limit` early messages whose time is over; how many it were."""
+    c = messages.c
+    over = select(c.id).where(c.instance_id.is_(None), c.expires_at <= now).limit(limit)
+    return connection.execute(delete(messages).where(c.id.in_(over))).rowcount
+
+
+def purge_seen(connection: Connection, before: int, limit: int) -> int:
+    """Forget up to `limit` events that were seen before (ms); how many it were."""
+    c = seen_events.c
+    over = select(c.id).where(c.at < before).order_by(c.at).limit(limit)
+    return connection.execute(delete(seen_events).where(c.id.in_(over))).rowcount
+
+
+def seen_by(connection: Connection, instance: str) -> dict[str, bytes]:
+    """The inputs (JSON) that events became which this instance has taken."""
+    taken = seen_events.join(journal, journal.c.input_id == seen_events.c.id)
+    statement = select(seen_events.c.id, seen_events.c.inputs).select_from(taken)
+    return {row[0]: row[1] for row in connection.execute(statement.where(journal.c.instance_id == instance))}
+
+
+def rewrite_seen(connection: Connection, rows: Mapping[str, bytes]) -> None:
+    """These events became these inputs (JSON), as far as it is still told."""
+    for id_, inputs in sorted(rows.items()):
+        connection.execute(update(seen_events).where(seen_events.c.id == id_).values(inputs=inputs))
 
 
 def any_overdue(connection: Connection, now: int) -> bool:

@@ -59,7 +59,8 @@ def clear(connection: Connection, input_ids: Sequence[str]) -> None:
     connection.execute(delete(suspects).where(suspects.c.input_id.in_(input_ids)))
 
 
-def purge(connection: Connection, before: int) -> None:
-    """Forget what is older than `before` (ms)."""
-    connection.execute(delete(refusals).where(refusals.c.at < before))
+def purge(connection: Connection, before: int, limit: int) -> int:
+    """Forget up to `limit` of each that are older than `before` (ms); how many refusals it were."""
+    old = select(refusals.c.input_id).where(refusals.c.at < before).order_by(refusals.c.at).limit(limit)
     connection.execute(delete(suspects).where(suspects.c.at < before))
+    return connection.execute(delete(refusals).where(refusals.c.input_id.in_(old))).rowcount

@@ -100,7 +100,8 @@ def consume(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
     _consume.run(connection, keys)
 
 
-def purge(connection: Connection, before: int) -> None:
-    """Forget signals thrown before `before` (ms) that everybody has."""
+def purge(connection: Connection, before: int, limit: int) -> int:
+    """Forget up to `limit` signals thrown before `before` (ms) that everybody has; how many it were."""
     open_ = select(signal_deliveries.c.signal).where(signal_deliveries.c.signal == signals.c.id).exists()
-    connection.execute(delete(signals).where(signals.c.at < before, ~open_))
+    over = select(signals.c.id).where(signals.c.at < before, ~open_).limit(limit)
+    return connection.execute(delete(signals).where(signals.c.id.in_(over))).rowcount

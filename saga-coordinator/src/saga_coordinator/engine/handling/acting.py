@@ -74,6 +74,17 @@ def _cancel(turn: Turn, act: i.Cancel) -> bool:
     return True
 
 
+def _erase(turn: Turn, act: i.Erase) -> bool:
+    _expect(turn, act.expected_seq)
+    if turn.state.parent is not None and act.of != turn.state.parent:
+        raise IllegalInput("NOT_ROOT", f"the values of a called process go with its caller's, {turn.state.parent}")
+    if not turn.state.ended or turn.state.incidents:
+        raise IllegalInput("NOT_ENDED", f"the instance is {turn.state.status}: it needs its values until it has ended")
+    turn.emit(f.OperatorActed(action="erase", by=act.by, reason=act.reason))
+    turn.emit(f.ValuesErased(identifiers=act.identifiers))
+    return True
+
+
 def _abandon(turn: Turn) -> None:
     """Give up the undo that is at work."""
     for step_id in list(turn.state.scopes[ROOT].steps):
@@ -197,6 +208,7 @@ HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
     i.CompleteStep: _complete_step,
     i.Retry: _retry,
     i.Cancel: _cancel,
+    i.Erase: _erase,
     i.ChooseFlows: _choose_flows,
     i.Skip: _skip,
     i.Move: _move,
