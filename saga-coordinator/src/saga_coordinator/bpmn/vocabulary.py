@@ -39,6 +39,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "decision": frozenset({"ref", "result"}),
     "businessKey": frozenset({"expression", "policy", "scope"}),
     "deadline": frozenset({"after", "then"}),
+    "retention": frozenset({"after", "archive", "keys"}),
 }
 ATTRIBUTES: dict[str, frozenset[Kind]] = {
     "class": ACTIVITIES | THROWING,
