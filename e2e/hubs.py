@@ -138,10 +138,13 @@ def free_port() -> int:
 
 
 def write_systems(folder: Path, sandbox: SandboxProcess) -> Path:
-    """`systems.example.yaml` at this sandbox's addresses, with a CRM that is asked often."""
+    """`systems.example.yaml` at this sandbox's addresses, and second names for some of its systems: `erp-plant2`, and
+    `wms-shifts`, where a delivery that is not made at once counts as accepted."""
     example = yaml.safe_load((ROOT / "systems.example.yaml").read_text())
     for name, address in {"erp": sandbox.erp_url, "crm": sandbox.crm_url, "wms": sandbox.wms_url}.items():
         example["systems"][name]["address"] = address
+    example["systems"]["erp-plant2"] = dict(example["systems"]["erp"])
+    example["systems"]["wms-shifts"] = {**example["systems"]["wms"], "options": {"accept_after": 0.2}}
     file = folder / "systems.yaml"
     file.write_text(yaml.safe_dump(example))
     return file

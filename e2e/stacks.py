@@ -3,11 +3,13 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import requests
+import yaml
 from sqlalchemy import make_url
 
 from e2e.auditor import Effects, effects, fetch_books
@@ -25,8 +27,9 @@ ENDED = ("completed", "compensated", "cancelled", "failed")
 class Stack:
     """A hub, its sandbox and its broker, and what tests do with them."""
 
-    def __init__(self, hub: Hub, sandbox: SandboxProcess, broker_url: str) -> None:
+    def __init__(self, hub: Hub, sandbox: SandboxProcess, broker_url: str, systems: Path) -> None:
         self.hub = hub
+        self.systems = systems
         self.sandbox = sandbox
         self.broker_url = broker_url
         self.api = Api(hub)
@@ -112,6 +115,24 @@ class Stack:
             broker.close()
 
     @contextmanager
+    def maintenance(self, system: str) -> Iterator[None]:
+        """The system is under maintenance for an hour, or until the end of the block."""
+        before, now = self.systems.read_text(), datetime.now(UTC)
+        configured = yaml.safe_load(before)
+        window = {"from": now.isoformat(), "to": (now + timedelta(hours=1)).isoformat()}
+        configured["systems"][system]["maintenance"] = [window]
+        try:
+            self._configure(yaml.safe_dump(configured))
+            yield
+        finally:
+            self._configure(before)
+
+    def _configure(self, text: str) -> None:
+        fresh = self.systems.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(self.systems)
+
+    @contextmanager
     def fault(self, system: str, kind: str, **fields: Any) -> Iterator[None]:
         """A fault in the sandbox that is gone afterwards."""
         fault = self.sandbox.inject(system, kind, **fields)
@@ -144,10 +165,11 @@ def new_key(prefix: str = "K") -> str:
 def embedded_stack(folder: Path) -> Iterator[Stack]:
     """SQL queue and SQLite, one process."""
     with SandboxProcess(folder / "sandbox") as sandbox:
-        hub = EmbeddedHub(folder, write_systems(folder, sandbox))
+        systems = write_systems(folder, sandbox)
+        hub = EmbeddedHub(folder, systems)
         hub.start()
         try:
-            yield prepared(Stack(hub, sandbox, f"sqlite:///{folder / 'data' / 'hub.sqlite'}"))
+            yield prepared(Stack(hub, sandbox, f"sqlite:///{folder / 'data' / 'hub.sqlite'}", systems))
         finally:
             hub.stop()
 
@@ -163,10 +185,11 @@ def services_stack(folder: Path, amqp_url: str, database_url: str) -> Iterator[S
 def services_stack_on(folder: Path, amqp_url: str, databases: Mapping[str, str]) -> Iterator[Stack]:
     """The same, with the databases given."""
     with SandboxProcess(folder / "sandbox") as sandbox:
-        hub = ServicesHub(folder, write_systems(folder, sandbox), amqp_url, databases)
+        systems = write_systems(folder, sandbox)
+        hub = ServicesHub(folder, systems, amqp_url, databases)
         hub.start()
         try:
-            yield prepared(Stack(hub, sandbox, amqp_url))
+            yield prepared(Stack(hub, sandbox, amqp_url, systems))
         finally:
             hub.stop()
 

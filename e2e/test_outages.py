@@ -128,7 +128,8 @@ def test_services_that_start_before_their_servers_wait_for_them(
         SandboxProcess(tmp_path / "sandbox") as sandbox,
     ):
         # given
-        hub = ServicesHub(tmp_path, write_systems(tmp_path, sandbox), _through(broker, amqp_url), databases)
+        systems = write_systems(tmp_path, sandbox)
+        hub = ServicesHub(tmp_path, systems, _through(broker, amqp_url), databases)
         broker.refuse()
         database.refuse()
 
@@ -142,7 +143,7 @@ def test_services_that_start_before_their_servers_wait_for_them(
             hub.key = admin_key(databases["gateway"])
 
             # then
-            stack = prepared(Stack(hub, sandbox, ""))
+            stack = prepared(Stack(hub, sandbox, "", systems))
             answer = stack.start("sums-up", {"amounts": [1, 2]}, {"Prefer": "wait=30"})
             assert answer.json()["status"] == "completed"
         finally:

@@ -33,10 +33,11 @@ def hub(
 ) -> Iterator[Stack]:
     """In services mode, whose traces go to the collector."""
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **OFTEN}
-    hub = ServicesHub(tmp_path, write_systems(tmp_path, sandbox), fresh_amqp_url, service_databases, environ=environ)
+    systems = write_systems(tmp_path, sandbox)
+    hub = ServicesHub(tmp_path, systems, fresh_amqp_url, service_databases, environ=environ)
     hub.start()
     try:
-        yield prepared(Stack(hub, sandbox, fresh_amqp_url))
+        yield prepared(Stack(hub, sandbox, fresh_amqp_url, systems))
     finally:
         hub.stop()
 

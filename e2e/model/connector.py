@@ -16,12 +16,14 @@ from e2e.model.world import Row, Work
 from service_kit.broker import Delivery
 from service_kit.catalogue import Catalogue
 from service_kit.connector.call import Call
-from service_kit.connector.lanes import Finishing, Lane
+from service_kit.connector.jobs import Job
+from service_kit.connector.keeper import Keeper
+from service_kit.connector.lanes import Done, Finishing, Lane
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.operations import Operations
 from service_kit.connector.sending import Permit
 from service_kit.connector.systems import System, Systems
-from service_kit.connector.worker import Job, Worker
+from service_kit.connector.worker import Worker
 from service_kit.messages import CloudEvent, Command, Outcome
 
 CONNECTOR = "sys"
@@ -68,7 +70,7 @@ class Lived(NamedTuple):
 class _Bench(Lane[Job]):
     """A lane without threads: its jobs are finished one by one, when the model says so."""
 
-    def __init__(self, concurrency: int, run: Callable[[Job], Outcome], finishing: Finishing[Job]) -> None:
+    def __init__(self, concurrency: int, run: Callable[[Job], Done], finishing: Finishing[Job]) -> None:
         super().__init__(concurrency, run, finishing)
         self.jobs: dict[str, Job] = {}
         self.finishing, self.carry_out = finishing, run
@@ -79,6 +81,18 @@ class _Bench(Lane[Job]):
     def finish(self, command: str) -> None:
         job = self.jobs.pop(command)
         self.finishing.put(job, self.carry_out(job))
+
+
+class _NothingWaits(Keeper):
+    """The system may always be called: waiting commands are not part of the model."""
+
+    def __init__(self) -> None: ...
+
+    def must_wait(self, system: str) -> bool:
+        return False
+
+    def is_time(self) -> bool:
+        return False
 
 
 class _Process:
@@ -100,7 +114,9 @@ class _Process:
             lambda name: Mappings(),
             self._permit,
         )
-        self.worker = Worker(CONNECTOR, self.ports, self.ports, self.operations, self._lane, clock=lambda: float("inf"))
+        self.worker = Worker(
+            CONNECTOR, self.ports, self.ports, self.operations, _NothingWaits(), self._lane, clock=lambda: float("inf")
+        )
 
     def __getattr__(self, method: str) -> Callable[[Call], Outcome]:
         if method.startswith("_") or method == "close":
@@ -149,7 +165,7 @@ class _Process:
         outcome: Outcome = self._answer
         return outcome
 
-    def _lane(self, concurrency: int, run: Callable[[Job], Outcome], finishing: Finishing[Job]) -> Lane[Job]:
+    def _lane(self, concurrency: int, run: Callable[[Job], Done], finishing: Finishing[Job]) -> Lane[Job]:
         bench = _Bench(concurrency, run, finishing)
         self._benches.append(bench)
         return bench

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from service_kit.broker import Delivery
+from service_kit.connector.jobs import Job
 from service_kit.connector.lanes import Finishing, Lane
 from service_kit.connector.rules import Row
-from service_kit.connector.worker import Job, Worker
+from service_kit.connector.worker import Worker
 
 # How many jobs a lane starts at a time, and when parked ones are looked at again: pace, not memory.
 _PACE = frozenset({"_window", "_look_again_at"})

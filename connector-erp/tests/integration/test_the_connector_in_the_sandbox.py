@@ -77,7 +77,9 @@ def ask(broker: Broker, system: System, tmp_path: Path) -> Iterator[Ask]:
         broker.publish([Outgoing("commands.erp", event(COMMAND, "test", command, id_=command.id))])
         (delivery,) = until(lambda: consumer.take(1, 0.1))
         consumer.ack([delivery])
-        return msgspec.json.decode(delivery.event.data, type=Reply).outcome
+        outcome = msgspec.json.decode(delivery.event.data, type=Reply).outcome
+        assert isinstance(outcome, Outcome)
+        return outcome
 
     yield send
     consumer.close()

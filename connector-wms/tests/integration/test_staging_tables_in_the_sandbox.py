@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from connector_wms.adapters.staging_tables import RESERVATION, StagingTables
 from service_kit.connector.call import Call
 from service_kit.connector.outcomes import NotApplied, Refused
-from service_kit.messages import ProbeVerdict
+from service_kit.connector.systems import SystemsError
+from service_kit.messages import Accepted, Completed, ProbeVerdict
 from service_kit.testing.calls import MakeCall
 from service_kit.testing.waiting import until
 
@@ -18,6 +20,13 @@ def reservation(*products: str, quantity: float = 2) -> dict[str, Any]:
         for n, product in enumerate(products or ("TG11",), 1)
     ]
     return {"salesOrder": "5000001", "lines": lines}
+
+
+def created(wms: StagingTables, deliver: Call) -> Completed:
+    """The delivery that was made at once."""
+    made = wms.create_outbound_delivery(deliver)
+    assert isinstance(made, Completed)
+    return made
 
 
 def fault(sandbox: Any, kind: str, call: Call, **more: Any) -> None:
@@ -36,7 +45,7 @@ def test_stock_is_reserved_delivered_and_given_back_in_reverse_order(
     deliver = call(
         "create-outbound-delivery", {**reserve.input, "reservation": reserved["number"], "customer": "10100001"}
     )
-    delivered = wms.create_outbound_delivery(deliver).output
+    delivered = created(wms, deliver).output
 
     # then
     assert (reserved["status"], delivered["status"]) == ("reserved", "open")
@@ -154,7 +163,7 @@ def test_a_delivery_whose_goods_have_left_is_not_cancelled(sandbox: Any, wms: St
     reserve = call("reserve-stock", reservation())
     number = wms.reserve_stock(reserve).output["number"]
     deliver = call("create-outbound-delivery", {**reserve.input, "reservation": number})
-    delivery = wms.create_outbound_delivery(deliver).output["number"]
+    delivery = created(wms, deliver).output["number"]
     sandbox.call("POST", f"wms/deliveries/{delivery}/goods-issue", {})
 
     # when
@@ -217,3 +226,137 @@ def test_a_wms_that_is_not_there_has_certainly_done_nothing(call: MakeCall, syst
     # when / then
     with pytest.raises(NotApplied):
         lost.reserve_stock(call("reserve-stock", reservation()))
+
+
+@pytest.fixture
+def shifts(system: Any, wms: StagingTables) -> Iterator[StagingTables]:
+    """A warehouse that works in shifts."""
+    adapter = StagingTables(msgspec.structs.replace(system, options={"accept_after": 0.1}), wms._mappings)
+    yield adapter
+    adapter.close()
+
+
+def reserved_delivery(wms: StagingTables, call: MakeCall) -> Call:
+    reserve = call("reserve-stock", reservation())
+    number = wms.reserve_stock(reserve).output["number"]
+    return call("create-outbound-delivery", {**reserve.input, "reservation": number})
+
+
+def later(call: Call, accepted: Any) -> Call:
+    assert isinstance(accepted, Accepted)
+    return msgspec.structs.replace(call, previous=accepted.reference, input=None)
+
+
+def cancellation(call: MakeCall, deliver: Call) -> Call:
+    """As the undo of an accepted delivery asks for it."""
+    cancel = call("cancel-outbound-delivery", {"reference": deliver.hub_key})
+    return msgspec.structs.replace(cancel, hub_key=deliver.hub_key)
+
+
+def test_a_delivery_that_the_warehouse_takes_its_time_for_is_accepted_and_found_later(
+    sandbox: Any, shifts: StagingTables, call: MakeCall
+) -> None:
+    # given
+    deliver = reserved_delivery(shifts, call)
+    fault(sandbox, "delay", deliver, delay_ms=1500)
+
+    # when
+    accepted = shifts.create_outbound_delivery(deliver)
+
+    # then
+    assert accepted == Accepted(reference=deliver.hub_key)
+    assert shifts.result_create_outbound_delivery(later(deliver, accepted)) == accepted
+    assert shifts.probe_create_outbound_delivery(deliver).verdict is ProbeVerdict.PENDING
+
+    # when the shift begins
+    done = until(lambda: _unless_accepted(shifts, later(deliver, accepted)))
+
+    # then
+    (booked,) = sandbox.documents("deliveries", deliver.hub_key)
+    assert (done.output, done.references) == (
+        {"number": booked["number"], "status": "open"},
+        {"delivery": booked["number"]},
+    )
+    assert shifts.create_outbound_delivery(deliver) == done
+
+
+def _unless_accepted(wms: StagingTables, call: Call) -> Any:
+    found = wms.result_create_outbound_delivery(call)
+    return found if isinstance(found, Completed) else None
+
+
+def test_a_delivery_that_is_made_soon_is_completed(system: Any, wms: StagingTables, call: MakeCall) -> None:
+    patient = StagingTables(msgspec.structs.replace(system, options={"accept_after": 20}), wms._mappings)
+
+    made = patient.create_outbound_delivery(reserved_delivery(wms, call))
+
+    assert isinstance(made, Completed)
+    patient.close()
+
+
+@pytest.mark.parametrize("kind", ["refuse", "lock-record"])
+def test_a_delivery_that_is_refused_later_is_refused(
+    sandbox: Any, shifts: StagingTables, call: MakeCall, kind: str
+) -> None:
+    # given
+    deliver = reserved_delivery(shifts, call)
+    fault(sandbox, "delay", deliver, delay_ms=800)
+    fault(sandbox, kind, deliver, code="LOCKED")
+    accepted = later(deliver, shifts.create_outbound_delivery(deliver))
+
+    # when
+    with pytest.raises(Refused) as refused:
+        until(lambda: _unless_accepted(shifts, accepted))
+
+    # then
+    assert (refused.value.code, refused.value.details) == ("REFUSED", {"vendorCode": "LOCKED"})
+    assert shifts.probe_create_outbound_delivery(deliver).verdict is ProbeVerdict.ABSENT
+
+
+def test_a_delivery_that_is_only_accepted_can_be_taken_back_and_is_never_made(
+    sandbox: Any, shifts: StagingTables, call: MakeCall
+) -> None:
+    # given
+    deliver = reserved_delivery(shifts, call)
+    fault(sandbox, "delay", deliver, delay_ms=600)
+    accepted = later(deliver, shifts.create_outbound_delivery(deliver))
+
+    # when undone twice
+    outcomes = [shifts.cancel_outbound_delivery(cancellation(call, deliver)) for _ in range(2)]
+
+    # then
+    assert [outcome.output["status"] for outcome in outcomes] == ["cancelled"] * 2
+    with pytest.raises(Refused, match="withdrawn"):
+        shifts.result_create_outbound_delivery(accepted)
+    assert shifts.probe_create_outbound_delivery(deliver).verdict is ProbeVerdict.ABSENT
+    assert sandbox.documents("deliveries", deliver.hub_key) == []
+
+
+def test_an_accepted_delivery_that_was_made_meanwhile_is_cancelled(
+    sandbox: Any, shifts: StagingTables, call: MakeCall
+) -> None:
+    # given
+    deliver = reserved_delivery(shifts, call)
+    fault(sandbox, "delay", deliver, delay_ms=500)
+    accepted = later(deliver, shifts.create_outbound_delivery(deliver))
+    until(lambda: _unless_accepted(shifts, accepted))
+
+    # when
+    shifts.cancel_outbound_delivery(cancellation(call, deliver))
+
+    # then
+    (booked,) = sandbox.documents("deliveries", deliver.hub_key)
+    assert booked["state"] == "cancelled"
+
+
+def test_what_was_never_written_cannot_be_taken_back(shifts: StagingTables, call: MakeCall) -> None:
+    with pytest.raises(Refused) as refused:
+        shifts.cancel_outbound_delivery(call("cancel-outbound-delivery", {"reference": "NEVER"}))
+
+    assert refused.value.code == "DOCUMENT_UNKNOWN"
+
+
+@pytest.mark.parametrize("value", ["soon", -1, True])
+def test_a_wrong_time_to_wait_is_named(system: Any, wms: StagingTables, value: Any) -> None:
+    with pytest.raises(SystemsError, match=r"systems\.wms\.options\.accept_after"):
+        StagingTables(msgspec.structs.replace(system, options={"accept_after": value}), wms._mappings)

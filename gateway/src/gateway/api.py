@@ -53,6 +53,7 @@ def handlers(
         "send_message": events.send_message,
         "send_signal": events.send_signal,
         "call_operation": operations.call_operation,
+        "tell_result": operations.tell_result,
         "list_keys": administration.list_keys,
         "create_key": administration.create_key,
         "revoke_key": administration.revoke_key,

@@ -1,4 +1,4 @@
-"""Calling a connector's operation through its REST door."""
+"""Calling a connector's operation through its REST door, and results that systems call back with."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,3 +32,9 @@ class Operations:
             "POST", f"/operations/{operation}", json=body, headers=sent, patience=PATIENCE, acts=True
         )
         return relayed(found)
+
+    async def tell_result(self, connector: str, body: dict[str, Any]) -> Response:
+        """What the connector answers."""
+        if connector not in self._connectors:
+            raise NotFound(f"There is no connector {connector}.")
+        return relayed(await self._connectors[connector].ask("POST", "/results", json=body, acts=True))

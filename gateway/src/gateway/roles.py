@@ -53,6 +53,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = {
     "send_message": _only(Role.OPERATOR),
     "send_signal": _only(Role.OPERATOR),
     "call_operation": _only(Role.OPERATOR),
+    "tell_result": _only(Role.OPERATOR),
     "list_keys": _only(),
     "create_key": _only(),
     "revoke_key": _only(),
@@ -76,6 +77,7 @@ AUDITED = frozenset(
         "throw_from_step",
         "fire_event",
         "call_operation",
+        "tell_result",
         "create_key",
         "revoke_key",
     }

@@ -220,7 +220,18 @@ class FakeConnector:
 
     def __init__(self) -> None:
         self.headers: list[dict[str, str]] = []
-        self.app = Router([Route("/operations/{operation}", self._call, methods=["POST"])])
+        self.app = Router(
+            [
+                Route("/operations/{operation}", self._call, methods=["POST"]),
+                Route("/results", self._result, methods=["POST"]),
+            ]
+        )
+
+    async def _result(self, request: Request) -> Response:
+        told = await request.json()
+        return JSONResponse(
+            {"result": "recorded" if told.get("reference") else "early"}, 200 if told.get("reference") else 202
+        )
 
     async def _call(self, request: Request) -> Response:
         self.headers.append(dict(request.headers))

@@ -108,6 +108,17 @@ async def test_an_unknown_connector_is_not_found(client: httpx.AsyncClient) -> N
 # -- the services behind
 
 
+async def test_a_system_calls_back_with_a_result(client: httpx.AsyncClient) -> None:
+    known = await client.post("/connectors/erp/results", json={"reference": "1", "outcome": "completed"})
+    early = await client.post("/connectors/erp/results", json={"hubKey": "K", "outcome": "completed"})
+    wrong = await client.post("/connectors/erp/results", json={"reference": "1", "outcome": "maybe"})
+    nobody = await client.post("/connectors/none/results", json={"reference": "1", "outcome": "completed"})
+
+    assert (known.status_code, known.json()) == (200, {"result": "recorded"})
+    assert (early.status_code, early.json()) == (202, {"result": "early"})
+    assert [wrong.status_code, nobody.status_code] == [400, 404]
+
+
 async def test_a_service_that_is_away_is_told_and_when_to_come_back(engine: Engine, admin_key: str) -> None:
     # given
     away = Settings("", "t", "http://127.0.0.1:1", "http://127.0.0.1:1", connectors=(Door("erp=http://127.0.0.1:1"),))

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from saga_coordinator import sealing, views, wire
+from saga_coordinator import views, wire
 from saga_coordinator.bpmn import Refused, process_ids
 from saga_coordinator.deciding import PURGED
 from saga_coordinator.decisions import Decisions as Deployed
@@ -27,6 +27,7 @@ from service_kit.http import Conflict, NotFound, Unprocessable, answer, current_
 from service_kit.http.problems import Problem
 from service_kit.ids import derived_id, new_id
 from service_kit.messages import CloudEvent
+from service_kit.sealing import SEALED, is_marked
 
 Body = dict[str, Any]
 # What of an act becomes variables.
@@ -294,8 +295,8 @@ def _who(body: Body) -> Body:
 
 def _refuse_sealed(given: Any) -> None:
     """Nobody outside holds a sealed value: what looks like one is what a view showed, and would replace the secret."""
-    if sealing.is_marked(wire.encode(given)):
-        raise Unprocessable(f"A value named {sealing.SEALED} stands for a secret: leave it out.", code="SEALED_VALUE")
+    if is_marked(wire.encode(given)):
+        raise Unprocessable(f"A value named {SEALED} stands for a secret: leave it out.", code="SEALED_VALUE")
 
 
 def _taken(instance: str) -> Response:

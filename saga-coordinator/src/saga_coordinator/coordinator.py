@@ -21,7 +21,6 @@ from saga_coordinator.events import EventWorker
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_queues
 from saga_coordinator.registry import Parse, Registry
 from saga_coordinator.retention import Retention
-from saga_coordinator.sealing import master_key, master_keys
 from saga_coordinator.service import Service
 from saga_coordinator.settings import Settings
 from saga_coordinator.sweep import Sweep
@@ -34,6 +33,7 @@ from service_kit.catalogue import Catalogue
 from service_kit.database import migrate, reading
 from service_kit.http.contracts import contracts_folder
 from service_kit.patience import Patience, Stopped
+from service_kit.sealing import master_key, master_keys
 
 _log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from saga_coordinator import blobs, calls, sealing, secrecy, wire
+from saga_coordinator import blobs, calls, secrecy, wire
 from saga_coordinator.cache import Known
 from saga_coordinator.engine import Decision, IllegalInput, InstanceState, decide
 from saga_coordinator.engine import facts as f
@@ -26,6 +26,7 @@ from saga_coordinator.store.refusals import Refusal
 from saga_coordinator.store.tombstones import Tombstone
 from saga_coordinator.vault import Vault
 from service_kit.broker import Delivery
+from service_kit.sealing import is_marked
 
 _log = structlog.get_logger(__name__)
 
@@ -220,7 +221,7 @@ class Decider:
 
     def _row(self, input_: i.Input, facts: list[f.Fact], seq: int) -> Row:
         given = wire.encode(input_)
-        if sealing.is_marked(given):
+        if is_marked(given):
             self._vault.verify(input_.instance, msgspec.json.decode(given))
         aside: dict[str, bytes] = {}
         stored = blobs.put_aside(given, aside)

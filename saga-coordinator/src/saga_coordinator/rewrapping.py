@@ -9,9 +9,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from saga_coordinator.sealing import master_key, master_keys
 from saga_coordinator.vault import Rewrapped, Vault
 from service_kit.database import migrate, open_engine
+from service_kit.sealing import master_key, master_keys
 from service_kit.settings import SettingsError, read_settings
 
 

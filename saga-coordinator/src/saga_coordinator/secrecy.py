@@ -15,7 +15,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Element, Process
 from saga_coordinator.mapped_paths import overlaps, path_of, source_path
-from saga_coordinator.sealing import Path, sealed_at
+from service_kit.sealing import Path, sealed_at
 
 Seal = Callable[[Any], Any]
 T = TypeVar("T", bound=msgspec.Struct)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from saga_coordinator.periods import EVER, NEVER, is_period
-from saga_coordinator.sealing import master_keys
+from service_kit.sealing import master_keys
 from service_kit.settings import SettingsError, read_settings
 
 

@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from saga_coordinator import sealing
 from saga_coordinator.errors import SecretsForgotten, SecretsUnreadable, WrongSecretsKey
 from saga_coordinator.lanes import root_of
-from saga_coordinator.sealing import Sealer
 from saga_coordinator.store import keys
 from saga_coordinator.store.keys import Wrapped
 from service_kit.database import reading, writing
+from service_kit.sealing import KEY_BYTES, SealBroken, Sealer, opened
 
 # A key that another coordinator destroyed is used here for so many seconds at most.
 REMEMBERED_S = 60.0
@@ -32,7 +32,7 @@ class Rewrapped(msgspec.Struct, frozen=True):
 
 
 class Vault:
-    """Seals and opens. Thread-safe. `master` (see `sealing.master_key`) wraps the keys in the store; those that one of
+    """Seals and opens. Thread-safe. `master` (a 32 byte key) wraps the keys in the store; those that one of
     `also` wraps can be used, too. A key is made and read in a transaction of its own: never ask within a writing one.
     An instance has its root's key, so that what is sealed passes between callers and children as it is."""
 
@@ -59,18 +59,21 @@ class Vault:
         try:
             return self._sealer(instance, make=True).seal(value)
         except SecretsForgotten:
-            return Sealer(instance, secrets.token_bytes(sealing.KEY_BYTES)).seal(value)
+            return Sealer(instance, secrets.token_bytes(KEY_BYTES)).seal(value)
 
     def digest(self, instance: str, text: str) -> str:
         """A hash of `text` that can only be guessed at with the instance's key. Raises as `seal`."""
         try:
             return self._sealer(instance, make=True).digest(text)
         except SecretsForgotten:
-            return Sealer(instance, secrets.token_bytes(sealing.KEY_BYTES)).digest(text)
+            return Sealer(instance, secrets.token_bytes(KEY_BYTES)).digest(text)
 
     def open(self, instance: str, value: Any) -> Any:
         """`value` with every sealed value opened. Raises `SecretsUnreadable`, and sqlalchemy's errors."""
-        return sealing.opened(value, lambda sealed: self._sealer(instance).open(sealed))
+        try:
+            return opened(value, lambda sealed: self._sealer(instance).open(sealed))
+        except SealBroken as error:
+            raise SecretsUnreadable("a value was not sealed with the key of this instance") from error
 
     def verify(self, instance: str, value: Any) -> None:
         """Raises `SecretsUnreadable` if `value` holds what this instance has not sealed."""
@@ -129,7 +132,7 @@ class Vault:
         with reading(self._store) as connection:
             found = keys.find(connection, instance)
         if found is None and make:
-            fresh = sealing.wrap(self._master, instance, secrets.token_bytes(sealing.KEY_BYTES))
+            fresh = sealing.wrap(self._master, instance, secrets.token_bytes(KEY_BYTES))
             with writing(self._store) as connection:
                 keys.insert(connection, instance, fresh, sealing.name_of(self._master))
                 found = keys.find(connection, instance)

@@ -13,7 +13,7 @@ from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.state import InstanceState, encoder, open_commands
 from saga_coordinator.errors import Poison, SecretsUnreadable
 from saga_coordinator.lanes import EVENTS, JOURNAL, command_queue, lane_of
-from saga_coordinator.sealing import is_marked, masked
+from saga_coordinator.sealing import masked
 from saga_coordinator.store.journal import SHAPE, Row
 from service_kit import tracing
 from service_kit.broker import Delivery, Outgoing
@@ -29,6 +29,7 @@ from service_kit.messages import (
     JournalEntry,
     Routing,
 )
+from service_kit.sealing import is_marked
 
 SOURCE = "throughline/saga-coordinator"
 # A seq beyond every row.

@@ -1,5 +1,6 @@
 """Timers, schedules and the sweep."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,8 +9,20 @@ from sqlalchemy import func, select, update
 from saga_coordinator.bpmn import Refused
 from saga_coordinator.engine.process import Process
 from saga_coordinator.models import schedules, timers
+from service_kit.broker import Outgoing
 from service_kit.database import reading, writing
-from service_kit.messages import Command, CommandKind, Completed, Outcome, Probed, ProbeVerdict
+from service_kit.messages import (
+    REPLY,
+    Command,
+    CommandKind,
+    Completed,
+    Deferred,
+    Outcome,
+    Probed,
+    ProbeVerdict,
+    Reply,
+    event,
+)
 
 
 def timers_left(hub: Any) -> int:
@@ -112,6 +125,38 @@ def test_a_command_without_a_reply_past_its_time_is_asked_about(hub: Any) -> Non
 
     # then
     assert [command.kind for command in hub.connector.commands] == ["execute", "probe"]
+
+
+def test_a_command_that_its_connector_keeps_for_later_is_neither_sent_again_nor_asked_about(hub: Any) -> None:
+    # given a connector whose system is under maintenance for an hour
+    until = round(time.time() * 1000) + 3_600_000
+    hub.connector.answer = lambda command: Completed(output={}) if command.step != 3 else Deferred(until=until)
+    hub.deploy("impatient")
+    request = hub.start("impatient")
+    hub.drive(lambda: any(step.sent.at == until for step in hub.replayed(request.instance).steps.values()))
+    sweeper = hub.new_coordinator(nudge_grace=0.001, sweep_after=0.001)
+
+    # when
+    published = [sweeper.sweep.sweep_page() for _ in range(3)]
+
+    # then
+    assert published == [0, 0, 0]
+    assert hub.status(request.instance) == "running"
+
+    # when
+    (command,) = hub.connector.commands
+    reply = Reply(
+        id=f"{command.id}:later",
+        command=command.id,
+        instance=command.instance,
+        step=command.step,
+        attempt=command.attempt,
+        outcome=Completed(),
+    )
+    hub.broker.publish([Outgoing(command.reply_to, event(REPLY, "test", reply, id_=reply.id))])
+
+    # then
+    hub.drive(lambda: hub.status(request.instance) == "completed")
 
 
 def test_the_sweep_looks_at_every_page_and_begins_again(hub: Any) -> None:

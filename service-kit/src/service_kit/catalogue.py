@@ -42,7 +42,8 @@ class Operation(msgspec.Struct, frozen=True):
     """One thing a connector can do. `settle` and `timeout` are seconds; schemas are JSON Schema without references.
 
     `errors` are the business refusals it may answer. `settle` is how long after a command was last sent its document
-    may still appear.
+    may still appear. `result`: every so many seconds the system is asked for the result of what it accepted (None: it
+    tells by itself).
     """
 
     name: str
@@ -53,6 +54,7 @@ class Operation(msgspec.Struct, frozen=True):
     settle: float = 0.0
     timeout: float = 30.0
     errors: tuple[str, ...] = ()
+    result: float | None = None
     summary: str = ""
     input_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
@@ -116,6 +118,7 @@ class _Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe: bool = False
     settle: float = 0.0
     timeout: float = 30.0
+    result: float | None = None
     errors: list[str] = []
 
 
@@ -144,6 +147,7 @@ def _read_operation(contracts: Contracts, file: Path, described: dict[str, Any])
         probe=block.probe,
         settle=block.settle,
         timeout=block.timeout,
+        result=block.result,
         errors=tuple(block.errors),
         summary=str(described.get("summary", "")),
         input_schema=_schema(contracts, file, described.get("requestBody")),
@@ -170,6 +174,8 @@ def _schema(contracts: Contracts, file: Path, holder: Any) -> dict[str, Any] | N
 def _check(operation: Operation) -> None:
     if operation.effect is Effect.READ and (operation.undo or operation.probe):
         raise CatalogueError("a read has nothing to undo or to probe")
+    if operation.result is not None and (operation.effect is Effect.READ or operation.result <= 0):
+        raise CatalogueError("result must be above 0 seconds, and a read has none")
     if operation.timeout <= 0 or operation.settle < 0:
         raise CatalogueError("timeout must be above and settle not below 0 seconds")
     if operation.undo and operation.undo.input is not None:

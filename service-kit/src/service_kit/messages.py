@@ -140,6 +140,14 @@ class Probed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome
     documents: list[str] = []
 
 
+class Deferred(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="deferred"):
+    """Not an outcome: the connector keeps the command, has not sent anything, and carries it out once the system may be
+    used. `until` (ms since the epoch) is when it expects that, at the earliest; it tells again if it takes longer."""
+
+    until: int
+    reason: str = ""
+
+
 Outcome = Completed | Accepted | Rejected | Unavailable | Unknown | Probed
 
 
@@ -147,7 +155,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Connector -> coordinator, to the command's `reply_to`.
 
     `id` is `{command}:r`, or `{command}:late` for the result of a step that had been accepted: the same outcome
-    sent twice is the same reply. A command has exactly one recorded outcome.
+    sent twice is the same reply. A command has exactly one recorded outcome. `{command}:d{until}` only tells that it is
+    deferred.
     """
 
     id: str
@@ -155,7 +164,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     instance: str
     step: int
     attempt: int
-    outcome: Outcome
+    outcome: Outcome | Deferred
 
 
 class JournalEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

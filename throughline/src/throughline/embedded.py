@@ -4,14 +4,16 @@
     DATA/monitor.sqlite  the monitor's read model
     DATA/archive         journals of purged instances, where their retention says so
     DATA/internal-token  what the services of this hub show each other
+    DATA/connectors-key  what secrets are sealed with in the connectors' tables, unless there is a SECRETS_KEY
 
 Durable: killed at any point and started again on the same directory, nothing is lost and nothing is done twice.
 """
 
+import base64
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -36,6 +38,7 @@ from service_kit.connector import process as connectors
 from service_kit.database import migrate, open_engine
 from service_kit.http.contracts import contracts_folder
 from service_kit.http.server import EmbeddedServer, listen
+from service_kit.sealing import KEY_BYTES
 
 ADAPTERS = {"crm": CRM_ADAPTERS, "erp": ERP_ADAPTERS, "wms": WMS_ADAPTERS}
 
@@ -48,6 +51,9 @@ COORDINATOR = tuple(
     )
     for suffix in ("", "_FILE")
 )
+
+# And to its connectors.
+CONNECTORS = ("SECRETS_KEY", "SECRETS_KEY_FILE", "SECRETS_KEYS_ALSO", "SECRETS_KEYS_ALSO_FILE")
 
 log = structlog.get_logger(__name__)
 
@@ -113,11 +119,14 @@ class Hub:
         self.url = self._server.url
 
     def _connector(self, name: str, settings: Settings, token: str) -> tuple[connectors.Connector, ASGIApp]:
-        own = connectors.Settings(
-            database_url=settings.hub_url,
-            broker_url=settings.hub_url,
-            systems_file=settings.systems_file,
-            internal_token=token,
+        own = connectors.Settings.from_env(
+            {
+                "DATABASE_URL": settings.hub_url,
+                "BROKER_URL": settings.hub_url,
+                "SYSTEMS_FILE": str(settings.systems_file),
+                "INTERNAL_TOKEN": token,
+                **_connectors_keys(settings),
+            }
         )
         connector = connectors.create_worker(
             own, self._broker, connector=name, adapters=ADAPTERS[name], engine=self._store, environ=settings.environ
@@ -159,11 +168,28 @@ class Hub:
 
 def _internal_token(data: Path) -> str:
     """The token of this hub's data directory, made at its first start; readable by its owner only."""
-    path = data / "internal-token"
+    return _made_once(data / "internal-token", lambda: secrets.token_urlsafe(32))
+
+
+def _connectors_keys(settings: Settings) -> dict[str, str]:
+    """What seals secrets in the connectors' tables: a key of this hub's own where there is no other, so that nothing
+    has to be configured for a first try. It can be read for ever."""
+    own = _made_once(
+        settings.data / "connectors-key", lambda: base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    )
+    given = {name: settings.environ[name] for name in CONNECTORS if name in settings.environ}
+    if "SECRETS_KEY" not in given and "SECRETS_KEY_FILE" not in given:
+        return {**given, "SECRETS_KEY": own}
+    if "SECRETS_KEYS_ALSO_FILE" in given:
+        return given
+    return {**given, "SECRETS_KEYS_ALSO": f"{given.get('SECRETS_KEYS_ALSO', '')},{own}"}
+
+
+def _made_once(path: Path, make: Callable[[], str]) -> str:
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
+            file.write(make())
     return path.read_text()
 
 

@@ -46,6 +46,10 @@ class Document(msgspec.Struct, frozen=True):
     state: str
 
 
+class Gone(Uncertain):
+    """There is no such message (any more)."""
+
+
 class Taken(Exception):
     """Another writer has used this message id."""
 
@@ -76,15 +80,21 @@ class Messages:
 
         Withdrawn means that the WMS will never process it. Raises `Uncertain` if the answer cannot be read.
         """
+        found = self.found(table, message, deadline)
+        return self.withdraw(table, message) if found.status is Status.NEW else found
+
+    def found(self, table: Table, message: str, deadline: float = 0.0) -> Answer:
+        """Wait for the answer until `deadline`, and tell how the message stands. Raises `Uncertain` if that cannot be
+        read."""
         pause = FIRST_LOOK
         try:
-            while time.monotonic() < deadline:
+            while True:
                 found = self._one(table, message)
-                if found.status is not Status.NEW:
+                left = deadline - time.monotonic()
+                if found.status is not Status.NEW or left <= 0:
                     return found
-                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                time.sleep(min(pause, left))
                 pause = min(pause * 1.5, LAST_LOOK)
-            return self._withdraw(table, message)
         except NotApplied as error:
             raise Uncertain(f"message {message} is written, but its answer cannot be read: {error}") from error
 
@@ -119,10 +129,12 @@ class Messages:
     def _one(self, table: Table, message: str) -> Answer:
         answers = self._answers(table, table.c.msg_id == message)
         if not answers:
-            raise Uncertain(f"message {message} is gone from {table.name}")
+            raise Gone(f"message {message} is gone from {table.name}")
         return answers[0]
 
-    def _withdraw(self, table: Table, message: str) -> Answer:
+    def withdraw(self, table: Table, message: str) -> Answer:
+        """Take a message back unless the WMS has answered it; how it stands then. Raises `Uncertain` if that is not
+        known, `NotApplied` if the WMS cannot be reached."""
         columns = table.c
         statement = update(table).where(columns.msg_id == message, columns.status == Status.NEW.value)
         with self._connection() as connection:

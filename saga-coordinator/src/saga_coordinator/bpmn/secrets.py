@@ -12,7 +12,8 @@ from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.diagram import Diagram
 from saga_coordinator.bpmn.findings import Rule
 from saga_coordinator.engine.process import FieldMapping, SecretFields, Task
-from saga_coordinator.mapped_paths import Path, overlaps, path_of, source_path
+from saga_coordinator.mapped_paths import overlaps, path_of, source_path
+from service_kit.sealing import secret_paths
 
 _PATH = re.compile(r"[^.\s,]+(\.[^.\s,]+)*")
 
@@ -59,23 +60,7 @@ def _fields(tasks: Iterable[Task], context: Context) -> dict[str, SecretFields]:
 
 
 def _marked(schema: dict[str, Any] | None) -> tuple[str, ...]:
-    return tuple(sorted({".".join(path) for path in _paths(schema)}))
-
-
-def _paths(schema: Any) -> Iterator[Path]:
-    """Where the values are that a JSON schema marks; lists are passed through."""
-    if not isinstance(schema, dict):
-        return
-    if schema.get("x-secret") is True:
-        yield ()
-        return
-    for name, inner in (schema.get("properties") or {}).items():
-        yield from ((name, *path) for path in _paths(inner))
-    yield from (("*", *path) for path in _paths(schema.get("additionalProperties")))
-    yield from _paths(schema.get("items"))
-    for word in ("allOf", "anyOf", "oneOf"):
-        for inner in schema.get(word) or ():
-            yield from _paths(inner)
+    return tuple(sorted({".".join(path) for path in secret_paths(schema)}))
 
 
 def _sources(diagram: Diagram, id_: str, task: Task, fields: Mapping[str, SecretFields], context: Context) -> set[str]:

@@ -189,6 +189,15 @@ class CommandIssued(_Fact, frozen=True, kw_only=True, tag="command-issued"):
     verify: bool = False
 
 
+class CommandDeferred(_Fact, frozen=True, kw_only=True, tag="command-deferred"):
+    """The connector keeps the command, unsent, until (ms) the system may be used: only then its time begins."""
+
+    step: int
+    command: str
+    until: int
+    reason: str = ""
+
+
 class StepAccepted(_Fact, frozen=True, kw_only=True, tag="step-accepted"):
     """The system took it and will tell later."""
 
@@ -655,6 +664,7 @@ Fact = (
     | RoundsPlanned
     | RoundDone
     | CommandIssued
+    | CommandDeferred
     | StepAccepted
     | StepCompleted
     | StepRejected

@@ -75,7 +75,22 @@ class ProbedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="
     documents: list[str] = []
 
 
-Outcome = CompletedOutcome | AcceptedOutcome | RejectedOutcome | UnavailableOutcome | UnknownOutcome | ProbedOutcome
+class DeferredOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="deferred"):
+    """No outcome yet: the connector keeps the command until (ms) the system may be used."""
+
+    until: int
+    reason: str = ""
+
+
+Outcome = (
+    CompletedOutcome
+    | AcceptedOutcome
+    | RejectedOutcome
+    | UnavailableOutcome
+    | UnknownOutcome
+    | ProbedOutcome
+    | DeferredOutcome
+)
 
 
 class Reply(_Input, frozen=True, kw_only=True, tag="reply"):

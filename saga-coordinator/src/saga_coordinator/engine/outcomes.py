@@ -8,13 +8,14 @@
     backoff      complete   -         -         -            -         -
     incident     complete   accepted  throw     -            -         -
 
-A reply to anything but the attempt that is out is late (see `late`).
+A reply to anything but the attempt that is out is late (see `late`). `deferred` is no outcome: while the attempt is
+executing it moves the beginning of its time, else it tells nothing.
 """
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import complete, task_of
-from saga_coordinator.engine.commands import PROBE_AGAIN, UNDO_RETRY, clear, delay, probe, wake
+from saga_coordinator.engine.commands import LONGEST_WAIT, PROBE_AGAIN, UNDO_RETRY, clear, delay, probe, wake
 from saga_coordinator.engine.incidents import (
     RETRIES_EXHAUSTED,
     SEVERAL_DOCUMENTS,
@@ -74,8 +75,15 @@ def _executed(turn: Turn, step: Step, answer: i.Reply) -> None:
             not_applied(turn, step, outcome.reason, outcome.retry_after)
         case i.UnknownOutcome() if step.phase is Phase.EXECUTING:
             unknown(turn, step, outcome.reason)
+        case i.DeferredOutcome() if step.phase is Phase.EXECUTING:
+            _deferred(turn, step, outcome)
         case _:
             late(turn, answer)
+
+
+def _deferred(turn: Turn, step: Step, outcome: i.DeferredOutcome) -> None:
+    until = min(outcome.until, turn.now + round(LONGEST_WAIT * 1000))
+    turn.emit(f.CommandDeferred(step=step.id, command=step.sent.command, until=until, reason=outcome.reason))
 
 
 def _asks(step: Step) -> bool:

@@ -345,3 +345,50 @@ def test_a_retriable_step_that_is_refused_becomes_an_incident_and_nothing_is_und
     case.retry("b")
     case.complete("b")
     assert case.live.status == "completed"
+
+
+def test_a_deferred_command_is_not_missed_before_the_time_it_was_deferred_to() -> None:
+    # given
+    case = Case(line("a")).start()
+    until = case.now + 8 * 3_600_000
+
+    # when
+    case.reply("a", i.DeferredOutcome(until=until, reason="maintenance of erp"))
+    case.advance(8 * 3_600_000).give(i.Nudge(id="n:1", instance=case.instance, at=case.now))
+
+    # then
+    assert case.live.steps[case.step("a")].phase == "executing"
+    case.advance(30_001).give(i.Nudge(id="n:2", instance=case.instance, at=case.now))
+    assert case.command("a").kind == "probe"
+
+
+def test_a_deferred_command_is_one_attempt_whose_outcome_counts() -> None:
+    case = Case(line("a", "b")).start()
+
+    case.reply("a", i.DeferredOutcome(until=case.now + 60_000))
+    case.complete("a", {"number": "4500"})
+
+    assert case.open() == ["b"]
+    assert case.live.variables(1) == {"number": "4500"}
+
+
+def test_that_a_command_is_deferred_tells_nothing_once_it_is_sealed() -> None:
+    # given
+    case = Case(line("a")).start()
+    execute = case.command("a")
+    case.reply("a", i.UnknownOutcome(reason="timeout"))
+
+    # when
+    case.answer(execute, i.DeferredOutcome(until=case.now + 60_000))
+
+    # then
+    assert case.command("a").kind == "probe"
+    assert case.live.steps[case.step("a")].phase == "probing"
+
+
+def test_nobody_is_deferred_for_ever() -> None:
+    case = Case(line("a")).start()
+
+    case.reply("a", i.DeferredOutcome(until=10**15))
+
+    assert case.command("a").at == case.now + 30 * 86_400_000

@@ -1,4 +1,4 @@
-"""Protection of a system from this connector: a circuit breaker and a pace."""
+"""Protection of a system that does not answer: a circuit breaker, for every process its own."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from service_kit.messages import Outcome, Unavailable, Unknown
 
 FAILURES = 8
 PAUSE = 5.0
-LONGEST_WAIT = 1.0
+LEFT_ALONE = "the system did not answer several times; it is left alone for a while"
 
 
 class Breaker:
@@ -25,6 +25,15 @@ class Breaker:
         self._failures = 0
         self._closed_until = 0.0
 
+    @property
+    def tries(self) -> bool:
+        """Whether only one call may go, to see whether the system is back."""
+        return self._failures >= self._allowed
+
+    def open_for(self) -> float:
+        """How many seconds it stays open, 0 where a call may go."""
+        return max(0.0, self._closed_until - self._clock()) if self._failures >= self._allowed else 0.0
+
     def enter(self) -> None:
         """Raises `NotApplied` while it is open."""
         if self._failures < self._allowed:
@@ -32,7 +41,7 @@ class Breaker:
         with self._lock:
             wait = self._closed_until - self._clock()
             if self._failures >= self._allowed and wait > 0:
-                raise NotApplied("the system did not answer several times; it is left alone for a while", wait)
+                raise NotApplied(LEFT_ALONE, wait)
             self._closed_until = self._clock() + self._pause
 
     def leave(self, outcome: Outcome) -> None:
@@ -43,32 +52,3 @@ class Breaker:
         with self._lock:
             self._failures += 1
             self._closed_until = self._clock() + self._pause
-
-
-class Pace:
-    """At most `rate` calls per second (None: any number), evenly; a short burst is delayed, a long one refused."""
-
-    def __init__(
-        self,
-        rate: float | None,
-        clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._interval = 1 / rate if rate else 0.0
-        self._clock = clock
-        self._wait = wait
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def enter(self) -> None:
-        """Wait for this call's turn. Raises `NotApplied` if that would take more than a second."""
-        if not self._interval:
-            return
-        with self._lock:
-            now = self._clock()
-            delay = max(0.0, self._next - now)
-            if delay > LONGEST_WAIT:
-                raise NotApplied("the system's rate limit is used up", delay)
-            self._next = max(self._next, now) + self._interval
-        if delay:
-            self._wait(delay)

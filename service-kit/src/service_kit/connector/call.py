@@ -18,7 +18,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     same call that creates it, and is what a probe looks for. `timeout` is in seconds, for everything together.
     `command` is the command's id. `settled` (probes): nothing that was sent before can still arrive, so that a document
     that is there in part may be resumed; before that a probe only looks.
-    `previous` is what an accepted call was called.
+    `previous` (results) is what the system called what it accepted; `input` is not told again then.
     """
 
     operation: str

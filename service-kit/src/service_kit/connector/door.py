@@ -1,7 +1,8 @@
 """The REST door: the catalogue's operations by HTTP, through the same inbox as commands.
 
 `Idempotency-Key` makes a call the same call: it is carried out once, and answered with the same outcome every time.
-What was certainly not carried out, because the system was away or the call was wrong, leaves its key free.
+What was certainly not carried out, because the system was away, under maintenance or used too often, or because the
+call was wrong, leaves its key free. What was accepted is answered by its result once that is known.
 """
 
 import threading
@@ -14,9 +15,12 @@ import msgspec
 from starlette.responses import Response
 
 from service_kit.catalogue import Effect, Operation
+from service_kit.connector.gate import NotNow
 from service_kit.connector.inbox import Finished, Inbox, Starting
 from service_kit.connector.operations import Operations
 from service_kit.connector.outcomes import INVALID_INPUT, UNKNOWN_OPERATION, UNKNOWN_SYSTEM
+from service_kit.connector.promise_rows import Asked
+from service_kit.connector.results import Ambiguous, LateResult, Results, Told
 from service_kit.connector.rules import Answer, Ask, CarryOutAgain, Row, delivered_again
 from service_kit.connector.sending import Permit
 from service_kit.http.answers import answer, header
@@ -40,6 +44,7 @@ class Door:
         self._connector = connector
         self._operations = operations
         self._inbox = inbox
+        self._results = Results(inbox)
         self._lock = threading.Lock()
         self._calls: dict[str, tuple[str, Future[Outcome]]] = {}
 
@@ -52,16 +57,40 @@ class Door:
 
         return handle
 
+    def tell(self, body: dict[str, Any], **_: Any) -> Response:
+        """The handler of `POST /results`: what was accepted is finished."""
+        told = self._results_of(body)
+        try:
+            became = self._results.tell(body.get("system") or self._connector, told)
+        except Ambiguous as error:
+            raise Relayed(409, str(error), code="AMBIGUOUS") from error
+        if became is Told.ANOTHER:
+            raise Relayed(409, "another result was told before", code="RESULT_DIFFERS")
+        return answer({"result": became}, 202 if became is Told.EARLY else 200)
+
+    def _results_of(self, body: dict[str, Any]) -> LateResult:
+        outcome: Completed | Rejected
+        if body["outcome"] == "completed":
+            outcome = Completed(output=body.get("output"), references=body.get("references") or {})
+        elif not body.get("code"):
+            raise Relayed(400, "code: a rejected result needs one")
+        else:
+            outcome = Rejected(code=body["code"], message=body.get("message", ""), details=body.get("details"))
+        if body.get("reference") is None and body.get("hubKey") is None:
+            raise Relayed(400, "reference: a result needs a reference or a hubKey")
+        return LateResult(outcome=outcome, reference=body.get("reference"), hub_key=body.get("hubKey"))
+
     def call(self, operation: Operation, system: str, input_: Any, key: str | None) -> Outcome:
         """Carry it out, once for each key. What cannot be known in time is `Unknown`: asking again is safe."""
         command = _command(operation, system, input_, key)
         if operation.effect is Effect.READ:
-            return self._operations.execute(command)
+            return _now(self._operations.execute(command))
         return self._once(command, operation)
 
     def _once(self, command: Command, operation: Operation) -> Outcome:
         # Calls with one key share this process's lease, so the inbox cannot tell them apart: here they become one.
-        digest, future = _digest(command), Future[Outcome]()
+        digest = self._inbox.safe.digest(command.id, operation.name, lambda: _digest(command))
+        future = Future[Outcome]()
         with self._lock:
             known, leading = self._calls.setdefault(command.id, (digest, future))
         if leading is not future:
@@ -101,7 +130,7 @@ class Door:
     def _known(self, command: Command, operation: Operation, row: Row, permit: Permit) -> Outcome | None:
         match delivered_again(row, operation):
             case Answer(outcome=outcome, record=record):
-                return self._record(command, outcome) if record else outcome
+                return self._record(command, outcome) if record else row.result or outcome
             case Ask():
                 found = self._operations.find_out(command)
                 return self._record(command, found) if isinstance(found, Completed) else found
@@ -110,15 +139,23 @@ class Door:
         return None
 
     def _execute(self, command: Command, permit: Permit) -> Outcome:
-        outcome = self._operations.execute(command, permit)
+        outcome = _now(self._operations.execute(command, permit))
         if isinstance(outcome, Unavailable) or (isinstance(outcome, Rejected) and outcome.code in _NOT_TRIED):
             return outcome if self._inbox.release(command.id) else _STILL
         return self._record(command, outcome)
 
     def _record(self, command: Command, outcome: Outcome) -> Outcome:
-        exchanged = self._inbox.exchange([Finished(command.id, outcome)], [])
+        operation = self._operations.find(command.operation)
+        every = operation.result if operation is not None else None
+        asked = Asked(command)
+        finished = Finished(command.id, outcome, operation=command.operation, asked=asked, every=every)
+        exchanged = self._inbox.exchange([finished], [])
         earlier = exchanged.known.get(command.id)
         return earlier.outcome if earlier is not None and earlier.outcome is not None else outcome
+
+
+def _now(outcome: Outcome | NotNow) -> Outcome:
+    return outcome.unavailable() if isinstance(outcome, NotNow) else outcome
 
 
 def _digest(command: Command) -> str:

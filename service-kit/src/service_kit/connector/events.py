@@ -6,7 +6,7 @@ least once; its id is the same every time.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service_kit import tracing
 from service_kit.broker import Broker, BrokerError, Outgoing, Queue
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
+from service_kit.connector.results import Ambiguous, LateResult
 from service_kit.database import now_ms, reading, writing
 from service_kit.messages import CloudEvent, event
 
@@ -38,11 +39,13 @@ class BusinessEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Events in order (a `CloudEvent` goes out as it is), the watermark after them, and whether there are more now."""
+    """Events in order (a `CloudEvent` goes out as it is), the watermark after them, and whether there are more now.
+    `results`: what was found to be finished of what the system had accepted."""
 
     events: Sequence[BusinessEvent | CloudEvent]
     watermark: str | None
     more: bool = False
+    results: Sequence[LateResult] = ()
 
 
 class EventSource(Protocol):
@@ -53,23 +56,43 @@ class EventSource(Protocol):
 
 
 class Poller:
-    """Follows one system's events. `source` names the watermark and is the events' source."""
+    """Follows one system's events. `source` names the watermark and is the events' source. `tell` takes the results,
+    and `may_ask` says whether the system may be asked now."""
 
-    def __init__(self, source: str, system: EventSource, engine: Engine, broker: Broker) -> None:
+    def __init__(
+        self,
+        source: str,
+        system: EventSource,
+        engine: Engine,
+        broker: Broker,
+        tell: Callable[[LateResult], object] | None = None,
+        may_ask: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._source = source
         self._system = system
         self._engine = engine
         self._broker = broker
+        self._tell = tell
+        self._may_ask = may_ask
 
     def poll(self) -> bool:
         """Publish the next page; whether there are more right now."""
         watermark = self._watermark()
         page = self._system.events(watermark)
+        for result in page.results if self._tell is not None else ():
+            self._told(result)
         if page.events:
             self._broker.publish([Outgoing(EVENTS, self._cloud_event(item)) for item in page.events])
         if page.watermark is not None and page.watermark != watermark:
             self._move(watermark, page.watermark)
         return page.more
+
+    def _told(self, result: LateResult) -> None:
+        assert self._tell is not None
+        try:
+            self._tell(result)
+        except (Ambiguous, ValueError) as error:  # it would be so the next time, too
+            log.error("result.unusable", source=self._source, reference=result.reference, reason=str(error))
 
     def run(self, stopping: threading.Event, interval: float = INTERVAL) -> None:
         """Poll every `interval` seconds, at once while there is more, until `stopping` is set."""
@@ -79,7 +102,7 @@ class Poller:
                 if not declared:
                     self._broker.declare([Queue(EVENTS)])
                     declared = True
-                if self.poll():
+                if self._may_ask() and self.poll():
                     continue
             except (NotApplied, Uncertain, Refused, BrokerError, SQLAlchemyError) as error:
                 log.warning("events.wait", source=self._source, error=type(error).__name__, reason=str(error)[:200])

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from service_kit.connector.gate import NotNow
 from service_kit.messages import Outcome
+
+Done = Outcome | NotNow
 
 T = TypeVar("T")
 LARGEST_WINDOW = 256
@@ -16,10 +19,10 @@ class Finishing(Generic[T]):
     """Where lanes put what they have finished, and wake whoever waits for it."""
 
     def __init__(self) -> None:
-        self._items: deque[tuple[T, Outcome]] = deque()
+        self._items: deque[tuple[T, Done]] = deque()
         self._wake = threading.Event()
 
-    def put(self, item: T, outcome: Outcome) -> None:
+    def put(self, item: T, outcome: Done) -> None:
         """Called by lanes."""
         self._items.append((item, outcome))
         self.wake()
@@ -34,7 +37,7 @@ class Finishing(Generic[T]):
         if not self._items:
             self._wake.wait(timeout)
 
-    def drain(self) -> list[tuple[T, Outcome]]:
+    def drain(self) -> list[tuple[T, Done]]:
         """All that is finished."""
         self._wake.clear()
         items = self._items
@@ -51,7 +54,7 @@ class Lane(Generic[T]):
     the system keeps up and shrinks when it does not, because everything started must be probed after a crash.
     """
 
-    def __init__(self, concurrency: int, run: Callable[[T], Outcome], finishing: Finishing[T]) -> None:
+    def __init__(self, concurrency: int, run: Callable[[T], Done], finishing: Finishing[T]) -> None:
         self.waiting: deque[T] = deque()
         self.active = 0
         self._concurrency = concurrency
@@ -63,14 +66,18 @@ class Lane(Generic[T]):
 
     def admit(self, limit: int) -> list[T]:
         """Take from `waiting` what may be started now."""
-        if self.waiting and self.active == 0:
+        room = self.room(min(limit, len(self.waiting)))
+        admitted = [self.waiting.popleft() for _ in range(room)]
+        self.active += len(admitted)
+        return admitted
+
+    def room(self, wanted: int) -> int:
+        """How many of so many more may be started now."""
+        if wanted and self.active == 0:
             self._window = min(2 * self._window, max(LARGEST_WINDOW, self._window))
         elif self.active > self._window // 2:
             self._window = max(2 * self._concurrency, self._window // 2)
-        room = min(self._window - self.active, limit, len(self.waiting))
-        admitted = [self.waiting.popleft() for _ in range(max(0, room))]
-        self.active += len(admitted)
-        return admitted
+        return max(0, min(self._window - self.active, wanted))
 
     def put(self, item: T) -> None:
         """Carry it out as soon as a thread is free."""

@@ -10,9 +10,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
 
 from service_kit.catalogue import Catalogue, Effect, Operation
-from service_kit.connector.breaker import Breaker, Pace
+from service_kit.connector.breaker import Breaker
 from service_kit.connector.call import AdapterFactory, Call
 from service_kit.connector.events import EventSource
+from service_kit.connector.gate import Gate, NotNow, gate_of, maintenance_of
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.outcomes import (
     INVALID_INPUT,
@@ -46,7 +47,6 @@ class _Installation(msgspec.Struct, frozen=True):
     system: System
     adapter: Any
     breaker: Breaker
-    pace: Pace
 
 
 class Operations:
@@ -59,14 +59,17 @@ class Operations:
         adapters: Mapping[str, AdapterFactory],
         mappings: Callable[[str], Mappings],
         permit: Callable[[], Permit] = lambda: _always,
+        pace: Callable[[str, float], None] = lambda system, rate: None,
     ) -> None:
         """`mappings(adapter name)` gives that adapter's mappings, `permit()` tells from then on whether what began then
-        may be sent. Raises `SystemsError` for an unknown adapter."""
+        may be sent; `pace(system, rate)` waits for a call's turn, or raises `NotApplied`. Raises `SystemsError` for an
+        unknown adapter."""
         self.catalogue = catalogue
         self._systems = systems
         self._adapters = adapters
         self._mappings = mappings
         self.permit = permit
+        self._pace = pace
         self._lock = threading.Lock()
         self._installed: dict[str, _Installation] = {}
         self._validators = {name: _validator(operation) for name, operation in catalogue.items()}
@@ -93,8 +96,18 @@ class Operations:
         except UnknownSystem:
             return 1
 
-    def execute(self, command: Command, permit: Permit | None = None) -> Outcome:
-        """Carry `command` out; never raises. `permit` is from before the command was marked as started.
+    def gate(self, system: str) -> Gate:
+        """Whether commands for `system` may go now."""
+        try:
+            known = self._systems.get(system)
+        except UnknownSystem:
+            return Gate()
+        installed = self._installed.get(system)
+        return gate_of(known, installed.breaker if installed is not None and installed.system is known else None)
+
+    def execute(self, command: Command, permit: Permit | None = None, *, paced: bool = False) -> Outcome | NotNow:
+        """Carry `command` out; never raises. `permit` is from before the command was marked as started; `paced`: its
+        turn has been waited for.
 
         A create that may have been carried out before (`verify`) is only looked for, and not sent: that it is not there
         yet does not prove that it was not carried out, until `settle` is over.
@@ -109,12 +122,23 @@ class Operations:
         if refusal is not None:
             return refusal
         call = _call(command, operation, installation.system)
-        return self._call(installation, operation, operation.method, call, permit or self.permit())
+        return self._call(installation, operation, operation.method, call, permit or self.permit(), paced)
 
     def only_looks(self, command: Command) -> bool:
         """Whether `execute` sends nothing, but looks for what may have been carried out before."""
         operation = self.catalogue.get(command.operation)
         return command.verify and operation is not None and operation.effect is Effect.CREATE and operation.probe
+
+    def result(self, command: Command, reference: str | None) -> Outcome:
+        """Ask for the result of a command that was accepted as `reference`; never raises. Anything but Completed and
+        Rejected: it is not there yet, or could not be asked for."""
+        prepared = self._prepare(command)
+        if not isinstance(prepared, tuple):
+            return prepared if isinstance(prepared, Unavailable) else Unavailable(reason=prepared.message)
+        operation, installation = prepared
+        call = msgspec.structs.replace(_call(command, operation, installation.system), previous=reference)
+        found = self._call(installation, operation, "result_" + operation.method, call, self.permit())
+        return found.unavailable() if isinstance(found, NotNow) else found
 
     def probe(self, command: Command, settled: bool) -> Outcome:
         """Ask the system whether `command`'s hub key was applied; never raises. Unavailable: it could not be asked."""
@@ -143,14 +167,22 @@ class Operations:
     def _ask(self, command: Command, operation: Operation, installation: _Installation, settled: bool) -> Outcome:
         call = _call(command, operation, installation.system, settled)
         found = self._call(installation, operation, "probe_" + operation.method, call, self.permit())
+        if isinstance(found, NotNow):
+            return found.unavailable()
         if isinstance(found, Probed | Unavailable):
             return found
         return Unavailable(reason=f"the probe failed: {getattr(found, 'reason', None) or getattr(found, 'code', '')}")
 
     def _call(
-        self, installation: _Installation, operation: Operation, method: str, call: Call, permit: Permit
-    ) -> Outcome:
-        blocked = _blocked(installation, permit)
+        self,
+        installation: _Installation,
+        operation: Operation,
+        method: str,
+        call: Call,
+        permit: Permit,
+        paced: bool = False,
+    ) -> Outcome | NotNow:
+        blocked = self._blocked(installation, permit, paced)
         if blocked is not None:
             return blocked
         outcome: Outcome
@@ -164,6 +196,20 @@ class Operations:
             outcome = outcome_of(error, operation.effect)
         installation.breaker.leave(outcome)
         return outcome
+
+    def _blocked(self, installation: _Installation, permit: Permit, paced: bool) -> Unavailable | NotNow | None:
+        system = installation.system
+        if not permit():
+            return Unavailable(reason=LOST)
+        if (maintenance := maintenance_of(system)) is not None:
+            return maintenance
+        try:
+            installation.breaker.enter()
+            if system.rate and not paced:
+                self._pace(system.name, system.rate)
+        except NotApplied as error:
+            return NotNow(error.reason, error.retry_after or 0.0)
+        return None
 
     def _prepare(self, command: Command) -> Rejected | Unavailable | tuple[Operation, _Installation]:
         operation = self.catalogue.get(command.operation)
@@ -193,7 +239,7 @@ class Operations:
         if system.adapter not in self._adapters:
             raise SystemsError(f"systems.{system.name}: there is no adapter {system.adapter}")
         adapter = self._adapters[system.adapter](system, self._mappings(system.adapter))
-        return _Installation(system, adapter, Breaker(), Pace(system.rate))
+        return _Installation(system, adapter, Breaker())
 
     def _invalid(self, operation: Operation, value: Any) -> Rejected | None:
         validator = self._validators[operation.name]
@@ -203,17 +249,6 @@ class Operations:
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
         field = field.lstrip(".") or "input"
         return Rejected(code=INVALID_INPUT, message=f"{field}: {error.message}", details={"field": field})
-
-
-def _blocked(installation: _Installation, permit: Permit) -> Unavailable | None:
-    if not permit():
-        return Unavailable(reason=LOST)
-    try:
-        installation.breaker.enter()
-        installation.pace.enter()
-    except NotApplied as error:
-        return Unavailable(reason=error.reason, retry_after=error.retry_after)
-    return None
 
 
 def _returned(value: Any, effect: Effect) -> Outcome:

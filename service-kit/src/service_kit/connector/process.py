@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,23 @@ from service_kit.catalogue import Catalogue
 from service_kit.connector.call import AdapterFactory
 from service_kit.connector.events import Poller
 from service_kit.connector.inbox import Inbox
+from service_kit.connector.keeper import Keeper
 from service_kit.connector.lease import Lease
 from service_kit.connector.mapping import Mappings
 from service_kit.connector.operations import Operations
+from service_kit.connector.pace import Pace
+from service_kit.connector.results import Results
+from service_kit.connector.safe import Safe
 from service_kit.connector.systems import Systems
 from service_kit.connector.worker import Worker
 from service_kit.database import is_sqlite, now_ms, open_engine, reading
 from service_kit.ids import new_id
-from service_kit.settings import read_settings
+from service_kit.sealing import master_key, master_keys
+from service_kit.settings import SettingsError, read_settings
 
 PACKAGE = "service_kit.connector"
 PURGE_EVERY = 3600.0
+EARLY_RESULTS_MS = 7 * 86_400_000
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +44,9 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True)
 class Settings:
     """What a connector process is told by its environment. `lease` in seconds; `inbox_days` is how long outcomes are
-    remembered, and must be longer than any command can be open; `internal_token` guards the REST door."""
+    remembered, and must be longer than any command can be open; `internal_token` guards the REST door.
+    `secrets_key` (32 bytes, base64; the same for all processes of this connector) seals what is marked `x-secret`;
+    `secrets_keys_also` (separated by commas) can be read besides, while it is being changed."""
 
     database_url: str = field(repr=False)
     broker_url: str = field(repr=False)
@@ -45,6 +54,8 @@ class Settings:
     mappings_dir: Path | None = None
     openapi_dir: Path | None = None
     internal_token: str | None = field(default=None, repr=False)
+    secrets_key: str = field(default="", repr=False)
+    secrets_keys_also: str = field(default="", repr=False)
     bind: str = "0.0.0.0:8080"
     lease: float = 5.0
     inbox_days: float = 90.0
@@ -53,7 +64,13 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises `SettingsError`, which names every key that is missing or wrong."""
-        return read_settings(cls, environ)
+        settings = read_settings(cls, environ)
+        for name, text in (("SECRETS_KEY", settings.secrets_key), ("SECRETS_KEYS_ALSO", settings.secrets_keys_also)):
+            try:
+                master_keys(text)
+            except ValueError as error:
+                raise SettingsError([], [f"{name} {error}"]) from error
+        return settings
 
 
 class Connector:
@@ -63,13 +80,14 @@ class Connector:
         self, name: str, settings: Settings, engine: Engine, broker: Broker, inbox: Inbox, lease: Lease, ops: Operations
     ) -> None:
         self.name = name
+        self.results = Results(inbox)
         self.engine = engine
         self.broker = broker
         self.inbox = inbox
         self.operations = ops
         self._settings = settings
         self._lease = lease
-        self._worker = Worker(name, broker, inbox, ops)
+        self._worker = Worker(name, broker, inbox, ops, Keeper(broker, inbox, ops))
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -88,7 +106,14 @@ class Connector:
         self._spawn("worker", self._worker.run)
         self._spawn("purge", self._purge)
         for system, source in self.operations.event_sources():
-            poller = Poller(f"{self.name}/{system}", source, self.engine, self.broker)
+            poller = Poller(
+                f"{self.name}/{system}",
+                source,
+                self.engine,
+                self.broker,
+                partial(self.results.tell, system),
+                partial(self._is_open, system),
+            )
             self._spawn("events", poller.run, self._stopping)
 
     def stop(self) -> None:
@@ -110,6 +135,9 @@ class Connector:
         """Whether it can take work: alive, with its lease, the broker there."""
         return not self.failed and self._lease.valid() and self.broker.healthy()
 
+    def _is_open(self, system: str) -> bool:
+        return self.operations.gate(system).until is None
+
     def _spawn(self, name: str, target: Any, *arguments: Any) -> None:
         thread = threading.Thread(target=target, args=arguments, name=f"{self.name}-{name}", daemon=True)
         self._threads.append(thread)
@@ -120,7 +148,10 @@ class Connector:
             try:
                 with reading(self.engine) as connection:
                     now = now_ms(connection)
-                self.inbox.purge(now - round(self._settings.inbox_days * 86_400_000))
+                before = now - round(self._settings.inbox_days * 86_400_000)
+                while self.inbox.purge(before) and not self._stopping.is_set():
+                    pass
+                self.results.purge(now - EARLY_RESULTS_MS)
             except SQLAlchemyError as error:
                 log.warning("inbox.not_purged", error=type(error).__name__)
             self._stopping.wait(PURGE_EVERY)
@@ -139,7 +170,7 @@ def create_worker(
 ) -> Connector:
     """Put a connector together; `start` it, `stop` it. What is not given is read as the settings say.
 
-    Raises `CatalogueError`, `SystemsError` and, when a system is first used, `MappingError`.
+    Raises `CatalogueError`, `SystemsError`, `SecretsKeyMissing` and, when a system is first used, `MappingError`.
     """
     engine = engine or open_engine(settings.database_url)
     catalogue = catalogue or Catalogue.load(_contracts(settings)).of(connector)
@@ -148,9 +179,16 @@ def create_worker(
     lease = Lease(engine, owner, settings.lease)
 
     operations = Operations(
-        catalogue, systems, adapters, lambda name: mappings_of(settings, name, adapters), lease.permit
+        catalogue,
+        systems,
+        adapters,
+        lambda name: mappings_of(settings, name, adapters),
+        lease.permit,
+        Pace(engine, connector).enter,
     )
-    return Connector(connector, settings, engine, broker, Inbox(engine, owner), lease, operations)
+    safe = Safe(master_key(settings.secrets_key), catalogue, master_keys(settings.secrets_keys_also))
+    inbox = Inbox(engine, owner, safe)
+    return Connector(connector, settings, engine, broker, inbox, lease, operations)
 
 
 def create_app(settings: Settings, connector: Connector) -> ASGIApp:
@@ -162,7 +200,8 @@ def create_app(settings: Settings, connector: Connector) -> ASGIApp:
     door = Door(connector.name, connector.operations, connector.inbox)
     return create_kit_app(
         _contracts(settings) / "connectors" / f"{connector.name}.yaml",
-        {operation.name: door.handler(operation) for operation in connector.operations.catalogue.values()},
+        {operation.name: door.handler(operation) for operation in connector.operations.catalogue.values()}
+        | {"tell_result": door.tell},
         service=f"connector-{connector.name}",
         guard=InternalGuard(settings.internal_token) if settings.internal_token else None,
         checks={"worker": connector.ready},

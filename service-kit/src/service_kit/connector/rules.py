@@ -12,9 +12,13 @@ An execute command that is delivered again:
     started, owner dead, create       find out by probe, else Unknown
     started, owner dead, idempotent   carry it out again
 
+A command that waits for its system (see `promises`) has no row: nothing was sent. A probe that finds it waiting takes
+it out of the line and records Unavailable.
+
 A probe, after it has sealed the execute command:
 
     completed                         applied, with what was recorded
+    accepted, and finished since      the same by its result
     rejected, unavailable             absent
     started, its owner lives          pending
     anything else                     ask the system, and believe "absent" only once `settle` is over
@@ -52,6 +56,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     owner_until: int | None = None
     digest: str | None = None
+    result: Outcome | None = None
     now: int = 0
 
     @property
@@ -107,7 +112,7 @@ def probed(row: Row | None, operation: Operation) -> Answer | Ask:
     """What a probe answers whose execute command has this row, which is sealed now. None: it seals nothing."""
     if row is None:
         return Ask(settled=True) if operation.probe else Answer(Probed(verdict=ProbeVerdict.IMPOSSIBLE))
-    match row.outcome:
+    match row.result or row.outcome:
         case Completed(output=output, references=references):
             return Answer(Probed(verdict=ProbeVerdict.APPLIED, output=output, references=references))
         case Rejected() | Unavailable():

@@ -8,7 +8,9 @@ systems:
     options: {client: "100"}
     credentials: {user: {env: ERP_USER}, password: {file: /run/secrets/erp}}
     concurrency: 8        # calls at the same time (default 8)
-    rate: 20              # calls per second (default: as many as it takes)
+    rate: 20              # calls per second, of all processes together (default: as many as it takes)
+    maintenance:          # when it must be left alone (see `maintenance`); commands wait until it is over
+      - {days: [sat], from: "22:00", to: "06:00", zone: Europe/Berlin}
 """
 
 import threading
@@ -21,6 +23,7 @@ import msgspec
 import structlog
 import yaml
 
+from service_kit.connector.maintenance import BadWindow, Window, read_windows
 from service_kit.errors import KitError
 
 CHECK_INTERVAL = 1.0
@@ -47,6 +50,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     credentials: dict[str, str] = {}
     concurrency: int = 8
     rate: float | None = None
+    maintenance: tuple[Window, ...] = ()
 
     def __repr__(self) -> str:
         return f"System({self.name!r}, {self.adapter!r}, {self.address!r})"
@@ -65,10 +69,11 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credentials: dict[str, _Reference] = {}
     concurrency: int = 8
     rate: float | None = None
+    maintenance: list[Any] = []
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    systems: dict[str, _Entry]
+    systems: dict[str, Any]
 
 
 def load_systems(file: Path, environ: Mapping[str, str]) -> dict[str, System]:
@@ -80,7 +85,12 @@ def load_systems(file: Path, environ: Mapping[str, str]) -> dict[str, System]:
     return {name: _system(file, name, entry, environ) for name, entry in document.systems.items()}
 
 
-def _system(file: Path, name: str, entry: _Entry, environ: Mapping[str, str]) -> System:
+def _system(file: Path, name: str, told: Any, environ: Mapping[str, str]) -> System:
+    try:
+        entry = msgspec.convert(told, _Entry)
+        maintenance = read_windows(entry.maintenance)
+    except (msgspec.ValidationError, BadWindow) as error:
+        raise SystemsError(f"{file}: systems.{name}: {error}") from error
     if entry.concurrency < 1 or (entry.rate is not None and entry.rate <= 0):
         raise SystemsError(f"{file}: systems.{name}: concurrency and rate must be above 0")
     credentials = {}
@@ -98,6 +108,7 @@ def _system(file: Path, name: str, entry: _Entry, environ: Mapping[str, str]) ->
         credentials=credentials,
         concurrency=entry.concurrency,
         rate=entry.rate,
+        maintenance=maintenance,
     )
 
 

@@ -4,27 +4,31 @@ Every turn of the loop takes what is waiting, and in ONE transaction records the
 marks the commands that are about to be carried out. Only then are replies published, commands handed to their system's
 lane, and deliveries acknowledged. What fails on the way (store or broker away) is kept and tried again in the next
 turn; what this process takes to its grave is delivered again, and answered by the rules of `rules`.
+
+A command whose system must be left alone for now is put into that system's line, acknowledged, and taken out again when
+its time has come, by any process of the connector (`waiting_room`).
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from service_kit import logs, tracing
-from service_kit.broker import Broker, BrokerError, Consumer, Delivery, Outgoing, Queue, QueueMissing, Source
-from service_kit.catalogue import Effect, Operation
-from service_kit.connector.inbox import Finished, Inbox, Starting
-from service_kit.connector.lanes import Finishing, Lane
+from service_kit.broker import Broker, BrokerError, Consumer, Delivery, Queue, QueueMissing, Source
+from service_kit.catalogue import Effect
+from service_kit.connector import jobs
+from service_kit.connector.gate import NotNow
+from service_kit.connector.inbox import Inbox
+from service_kit.connector.jobs import Job
+from service_kit.connector.keeper import Keeper
+from service_kit.connector.lanes import Done, Finishing, Lane
 from service_kit.connector.operations import Operations
 from service_kit.connector.rules import DIED, Answer, Ask, CarryOutAgain, Row, Wait, delivered_again, probed
-from service_kit.messages import COMMAND, REPLY, Command, CommandKind, Outcome, Reply, Unknown, event
+from service_kit.connector.waiting_room import WaitingRoom
+from service_kit.messages import Command, CommandKind, Outcome, Unknown
 
 BATCH = 128
 MOST_IN_FLIGHT = 1024
@@ -33,25 +37,8 @@ PAUSE = 0.5
 
 log = structlog.get_logger(__name__)
 
-_decode_command = msgspec.json.Decoder(Command).decode
 
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """One command under way. `run` is what its lane does with it; `records`: its outcome goes into the inbox first.
-    `found`: that outcome is what a probe found. `lane` while it counts as active there."""
-
-    command: Command
-    operation: Operation | None
-    deliveries: list[Delivery]
-    run: Callable[[Command], Outcome]
-    outcome: Outcome | None = None
-    records: bool = False
-    found: bool = False
-    lane: Lane["Job"] | None = None
-
-
-LaneOf = Callable[[int, Callable[[Job], Outcome], Finishing[Job]], Lane[Job]]
+LaneOf = Callable[[int, Callable[[Job], Done], Finishing[Job]], Lane[Job]]
 
 
 class Worker:
@@ -63,10 +50,12 @@ class Worker:
         broker: Broker,
         inbox: Inbox,
         operations: Operations,
+        keeper: Keeper,
         lanes: LaneOf = Lane,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`lanes` makes the lane of a system, `clock` counts seconds."""
+        """`keeper` looks after commands that cannot go now, `lanes` makes the lane of a system, `clock` counts
+        seconds."""
         self._connector = connector
         self._queue = f"commands.{connector}"
         self._broker = broker
@@ -83,6 +72,8 @@ class Worker:
         self._parked: list[Job] = []
         self._orphans: list[tuple[Job, Row]] = []
         self._replying: list[Job] = []
+        self._keeper = keeper
+        self._waiting = WaitingRoom(keeper, operations, self._jobs, self._lane, self._finishing)
         self._look_again_at = 0.0
         self._stopping = threading.Event()
 
@@ -121,11 +112,13 @@ class Worker:
 
     def _settle(self, consumer: Consumer) -> None:
         self._collect()
+        self._hold(consumer)
         self._exchange()
         self._seal()
         self._look_again()
         self._adopt()
         self._reply(consumer)
+        self._look_for_orphans()
 
     def _take(self, consumer: Consumer) -> None:
         room = min(BATCH, MOST_IN_FLIGHT - len(self._jobs))
@@ -143,7 +136,7 @@ class Worker:
         return bool(self._jobs) and not busy
 
     def _accept(self, consumer: Consumer, delivery: Delivery) -> None:
-        command = _read(delivery)
+        command = jobs.read(delivery)
         if isinstance(command, str):
             log.warning("command.undecodable", event_id=delivery.event.id, reason=command)
             consumer.dead_letter(delivery, command)
@@ -153,10 +146,11 @@ class Worker:
             known.deliveries.append(delivery)
             return
         operation = self._operations.find(command.operation)
-        job = self._jobs[command.id] = Job(command, operation, [delivery], self._operations.execute)
+        job = Job(command, operation, [delivery], self._operations.execute, traceparent=delivery.event.traceparent)
+        self._jobs[command.id] = job
         if command.kind is CommandKind.PROBE:
             self._probes.append(job)
-        elif operation is not None and operation.effect is Effect.READ:
+        elif operation is not None and operation.effect is Effect.READ and not self._must_wait(command.system):
             self._dispatch(job)
         else:
             self._lane(command.system).waiting.append(job)
@@ -165,7 +159,7 @@ class Worker:
         name = system if self._operations.knows(system) else ""
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = self._lane_of(self._operations.concurrency(name), _run, self._finishing)
+            lane = self._lanes[name] = self._lane_of(self._operations.concurrency(name), jobs.run, self._finishing)
         return lane
 
     def _dispatch(self, job: Job) -> None:
@@ -173,22 +167,41 @@ class Worker:
 
     def _collect(self) -> None:
         for job, outcome in self._finishing.drain():
-            job.outcome = outcome
             self._leave_lane(job)
-            (self._unrecorded if job.records else self._replying).append(job)
+            if not self._waiting.takes(job, outcome):
+                job.outcome = _known(job, outcome)
+                (self._unrecorded if job.records else self._replying).append(job)
+
+    def _hold(self, consumer: Consumer) -> None:
+        self._unrecorded += self._waiting.put_back()
+        for name, lane in self._lanes.items():
+            if lane.waiting and self._must_wait(name):
+                self._waiting.add(lane.waiting)
+                lane.waiting.clear()
+        for job, row in self._waiting.hold(consumer):
+            self._delivered_again(job, row)
+
+    def _must_wait(self, system: str) -> bool:
+        return self._operations.knows(system) and self._keeper.must_wait(system)
+
+    def _look_for_orphans(self) -> None:
+        for job, row in self._waiting.look(MOST_IN_FLIGHT - len(self._jobs)):
+            self._delivered_again(job, row)
 
     def _exchange(self) -> None:
         if not self._starting:
             self._starting = self._admit()
         if not self._starting and not self._unrecorded:
             return
-        exchanged = self._inbox.exchange([_finished(job) for job in self._unrecorded], _to_start(self._starting))
+        finishing = [jobs.finished(job) for job in self._unrecorded]
+        exchanged = self._inbox.exchange(finishing, [jobs.starting(job) for job in self._starting])
         finished, self._unrecorded = self._unrecorded, []
         starting, self._starting = self._starting, []
         for job in finished:
             self._recorded(job, exchanged.known.get(job.command.id))
         for job in starting:
             if job.command.id in exchanged.started:
+                job.fresh = True
                 self._dispatch(job)
             else:
                 self._delivered_again(job, exchanged.known[job.command.id])
@@ -202,7 +215,7 @@ class Worker:
                 admitted.append(job)
         return admitted
 
-    def _execution(self) -> Callable[[Command], Outcome]:
+    def _execution(self) -> Callable[[Command], Done]:
         return partial(self._operations.execute, permit=self._operations.permit())
 
     def _recorded(self, job: Job, before: Row | None) -> None:
@@ -246,7 +259,7 @@ class Worker:
     def _seal(self) -> None:
         if not self._probes:
             return
-        rows = self._inbox.seal([_sealing(job) for job in self._probes if job.command.seals])
+        rows = self._inbox.seal([jobs.sealing(job) for job in self._probes if job.command.seals])
         probes, self._probes = self._probes, []
         for job in probes:
             self._probe(job, rows.get(job.command.seals or ""))
@@ -281,13 +294,13 @@ class Worker:
         if not self._replying:
             return
         try:
-            self._broker.publish([self._outgoing(job) for job in self._replying])
+            self._broker.publish([jobs.reply(self._connector, job) for job in self._replying])
         except QueueMissing:
             self._bury_unanswerable(consumer)
             return
         answered, self._replying = self._replying, []
         for job in answered:
-            del self._jobs[job.command.id]
+            self._forget(job)
         consumer.ack([delivery for job in answered for delivery in job.deliveries])
 
     def _bury_unanswerable(self, consumer: Consumer) -> None:
@@ -295,29 +308,18 @@ class Worker:
         while self._replying:
             job = self._replying[-1]
             try:
-                self._broker.publish([self._outgoing(job)])
+                self._broker.publish([jobs.reply(self._connector, job)])
                 consumer.ack(job.deliveries)
             except QueueMissing as error:
                 for delivery in job.deliveries:
                     consumer.dead_letter(delivery, str(error))
             self._replying.pop()
-            del self._jobs[job.command.id]
+            self._forget(job)
 
-    def _outgoing(self, job: Job) -> Outgoing:
-        command = job.command
-        assert job.outcome is not None
-        reply = Reply(
-            id=f"{command.id}:r",
-            command=command.id,
-            instance=command.instance,
-            step=command.step,
-            attempt=command.attempt,
-            outcome=job.outcome,
-        )
-        source = f"connector/{self._connector}"
-        traceparent = job.deliveries[0].event.traceparent
-        message = event(REPLY, source, reply, id_=reply.id, subject=command.instance, traceparent=traceparent)
-        return Outgoing(command.reply_to, message)
+    def _forget(self, job: Job) -> None:
+        del self._jobs[job.command.id]
+        if job.promised:
+            self._waiting.answered(job)
 
     def _finish(self, consumer: Consumer) -> None:
         for lane in self._lanes.values():
@@ -326,11 +328,13 @@ class Worker:
             self._collect()
             self._starting = []
             if self._unrecorded:
-                exchanged = self._inbox.exchange([_finished(job) for job in self._unrecorded], [])
+                exchanged = self._inbox.exchange([jobs.finished(job) for job in self._unrecorded], [])
                 finished, self._unrecorded = self._unrecorded, []
                 for job in finished:
                     self._recorded(job, exchanged.known.get(job.command.id))
+            self._waiting.put_back()
             self._reply(consumer)
+            self._waiting.settle()
         except (BrokerError, SQLAlchemyError) as error:  # it will be delivered again, to another process
             log.warning("worker.stopped_early", error=type(error).__name__)
 
@@ -339,34 +343,8 @@ class Worker:
         self._stopping.wait(PAUSE)
 
 
-def _run(job: Job) -> Outcome:
-    command, traceparent = job.command, job.deliveries[0].event.traceparent
-    known: dict[str, Any] = {"instance": command.instance, "step": command.step, "command": command.id}
-    try:
-        with logs.bound(**known), tracing.span_from(traceparent, command.operation, system=command.system, **known):
-            return job.run(command)
-    except Exception as error:  # `run` never raises; if it does after all, nobody knows what it had done
-        log.exception("command.failed", command=job.command.id)
-        return Unknown(reason=f"{type(error).__name__} in the connector")
-
-
-def _read(delivery: Delivery) -> Command | str:
-    if delivery.event.type != COMMAND:
-        return f"not a command: {delivery.event.type}"
-    try:
-        return _decode_command(delivery.event.data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return f"undecodable command: {error}"
-
-
-def _finished(job: Job) -> Finished:
-    assert job.outcome is not None
-    return Finished(job.command.id, job.outcome, job.found)
-
-
-def _to_start(jobs: Sequence[Job]) -> list[Starting]:
-    return [Starting(job.command.id, job.command.operation, job.command.hub_key) for job in jobs]
-
-
-def _sealing(job: Job) -> Starting:
-    return Starting(job.command.seals or "", job.command.operation, job.command.hub_key)
+def _known(job: Job, outcome: Done) -> Outcome:
+    if not isinstance(outcome, NotNow):
+        return outcome
+    # What a process that is gone had started may be applied, although nothing was sent now.
+    return outcome.unavailable() if job.fresh or not job.records else Unknown(reason=outcome.reason)

@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 from service_kit import expressions
 from service_kit.catalogue import Catalogue, Effect, Operation
 from service_kit.connector.call import AdapterFactory
+from service_kit.connector.gate import NotNow
 from service_kit.connector.operations import Operations
 from service_kit.connector.process import Settings, mappings_of
 from service_kit.connector.systems import System, Systems
@@ -58,11 +59,12 @@ class ConnectorSuite:
         return contract(f"connectors/{self.connector}.yaml")
 
     def test_every_adapter_has_a_method_for_every_operation_and_every_probe(self, catalogue: Catalogue) -> None:
-        """And no probe that the catalogue does not know of."""
+        """And for every result, and none that the catalogue does not know of."""
         for name, adapter in self.adapters.items():
             for operation in catalogue.values():
                 assert callable(getattr(adapter, operation.method, None)), f"{name}: {operation.name}"
                 assert hasattr(adapter, f"probe_{operation.method}") == operation.probe, f"{name}: {operation.name}"
+                assert hasattr(adapter, f"result_{operation.method}") == bool(operation.result), operation.name
 
     def test_the_contract_is_valid_with_the_documents_that_it_refers_to(self, contract_file: Path) -> None:
         """As OpenAPI."""
@@ -171,8 +173,8 @@ class ConnectorSuite:
         system: System,
         operation: Operation,
         create: Command,
-        done: Outcome,
-    ) -> list[Outcome]:
+        done: Outcome | NotNow,
+    ) -> list[Outcome | NotNow]:
         if operation.undo is None or not isinstance(done, Completed):
             return []
         value: Any = {"input": create.input, "output": done.output, "references": done.references}

@@ -1,7 +1,10 @@
-"""A connector process that kills itself at one point: `killable.py STORE_URL BROKER_FILE BOOKS_FOLDER POINT`.
+"""A connector process that kills itself at one point: `killable.py STORE BROKER BOOKS_FOLDER POINT CLOSED RATE`.
 
 Points: started (before the system applies), applied (before the outcome is recorded), recorded (before the reply is
-published), replied (before the command is acknowledged), never.
+published), replied (before the command is acknowledged), never. CLOSED is until when (ms) the system is under
+maintenance, RATE how many calls a second it takes (0: any number): with either, commands wait in a line. Then also:
+kept (before the sender is told), told (before the command is acknowledged), published (after the reply, before that is
+recorded).
 """
 
 import os
@@ -14,6 +17,7 @@ from pathlib import Path
 from service_kit.broker import Broker, Consumer, Delivery, Outgoing, Queue, Source, connect
 from service_kit.catalogue import Catalogue, Effect, Operation
 from service_kit.connector.call import Call
+from service_kit.connector.maintenance import Once
 from service_kit.connector.process import Settings, create_worker
 from service_kit.connector.systems import System, Systems
 from service_kit.ids import new_id
@@ -57,9 +61,14 @@ class MortalBroker:
         self._broker.declare(queues)
 
     def publish(self, outgoing: Sequence[Outgoing]) -> None:
-        if self._point == "recorded":
+        ids = [item.event.id for item in outgoing]
+        if self._point == "recorded" and any(id_.endswith((":r", ":late")) for id_ in ids):
+            die()
+        if self._point == "kept" and any(":d" in id_ for id_ in ids):
             die()
         self._broker.publish(outgoing)
+        if self._point == "published" and any(id_.endswith((":r", ":late")) for id_ in ids):
+            die()
 
     def consume(self, sources: Sequence[Source]) -> Consumer:
         return MortalConsumer(self._broker.consume(sources), self._point)
@@ -83,7 +92,7 @@ class MortalConsumer:
         return self._consumer.take(limit, timeout)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        if self._point == "replied":
+        if self._point in ("replied", "told"):
             die()
         self._consumer.ack(deliveries)
 
@@ -97,7 +106,9 @@ class MortalConsumer:
         self._consumer.close()
 
 
-def main(store: str, broker_url: str, folder: str, point: str) -> None:
+def main(store: str, broker_url: str, folder: str, point: str, closed: str, rate: str) -> None:
+    window = Once(0, int(closed))
+    system = System(name="books", connector="books", adapter="b", maintenance=(window,), rate=float(rate) or None)
     books = Books(Path(folder), point)
     connector = create_worker(
         Settings(database_url=store, broker_url="", lease=1.0),
@@ -105,7 +116,7 @@ def main(store: str, broker_url: str, folder: str, point: str) -> None:
         connector="books",
         adapters={"b": lambda system, mappings: books},
         catalogue=CATALOGUE,
-        systems=Systems("books", systems={"books": System(name="books", connector="books", adapter="b")}),
+        systems=Systems("books", systems={"books": system}),
     )
     connector.start()
     threading.Event().wait()

@@ -16,8 +16,10 @@ from service_kit.connector.door import Door
 from service_kit.connector.inbox import Exchanged, Finished, Inbox, Starting
 from service_kit.connector.outcomes import NotApplied, Refused, Uncertain
 from service_kit.connector.process import Settings, create_app
+from service_kit.http.contracts import contracts_folder
 from service_kit.http.server import EmbeddedServer
-from service_kit.messages import Completed, Unknown
+from service_kit.messages import Completed, Rejected, Unknown
+from service_kit.testing.waiting import until
 
 OPERATION = """
   /operations/NAME:
@@ -31,16 +33,18 @@ OPERATION = """
         "200": {description: Applied., content: {application/json: {schema: {type: object}}}}
         default: {description: Not., content: {application/problem+json: {schema: {type: object}}}}
 """
-SPEC = """
+SPEC = f"""
 openapi: 3.0.3
-info: {title: Books, version: "1"}
-paths:"""
+info: {{title: Books, version: "1"}}
+paths:
+  /results: {{$ref: {contracts_folder() / "results.yaml"}}}
+"""
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "openapi" / "connectors").mkdir(parents=True)
-    operations = "".join(OPERATION.replace("NAME", name) for name in ("post", "stamp"))
+    operations = "".join(OPERATION.replace("NAME", name) for name in ("post", "stamp", "order", "cancel", "read"))
     (tmp_path / "openapi" / "connectors" / "books.yaml").write_text(SPEC + operations)
     return Settings(database_url="", broker_url="", openapi_dir=tmp_path / "openapi")
 
@@ -234,3 +238,89 @@ def failing(error: Exception) -> Any:
         raise error
 
     return fail
+
+
+def test_a_callback_tells_the_result_of_what_was_accepted(hub: Any, client: httpx.Client) -> None:
+    # given
+    command = hub.command("books.order")
+    accepted = hub.ask(command)
+    result = {"system": "books", "reference": accepted.reference, "outcome": "completed", "output": {"number": "1"}}
+
+    # when
+    answers = [client.post("/results", json=result) for _ in range(2)]
+
+    # then
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (200, {"result": "recorded"}),
+        (200, {"result": "same"}),
+    ]
+    assert hub.told() == {f"{command.id}:late": Completed(output={"number": "1"})}
+
+
+def test_a_callback_that_comes_early_is_kept_and_one_that_contradicts_is_refused(
+    hub: Any, client: httpx.Client
+) -> None:
+    # given
+    command = hub.command("books.order")
+    result = {"hubKey": command.hub_key, "outcome": "rejected", "code": "CREDIT_BLOCKED", "message": "no"}
+
+    # when
+    early = client.post("/results", json=result)
+    hub.ask(command)
+    told = hub.told()
+    other = client.post("/results", json={**result, "code": "ANOTHER"})
+
+    # then
+    assert (early.status_code, early.json()) == (202, {"result": "early"})
+    assert told == {f"{command.id}:late": Rejected(code="CREDIT_BLOCKED", message="no")}
+    assert (other.status_code, other.json()["code"]) == (409, "RESULT_DIFFERS")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"outcome": "completed"}, "reference"),
+        ({"outcome": "rejected", "reference": "1"}, "code"),
+        ({"outcome": "maybe", "reference": "1"}, "outcome"),
+        ({"outcome": "completed", "reference": "1", "colour": "red"}, "colour"),
+    ],
+)
+def test_a_callback_that_says_too_little_is_told_what_is_missing(
+    client: httpx.Client, body: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/results", json=body)
+
+    assert answer.status_code == 400
+    assert field in answer.text
+
+
+def test_a_call_that_was_accepted_is_answered_by_its_result_once_there_is_one(hub: Any, client: httpx.Client) -> None:
+    # given
+    call = partial(client.post, "/operations/order", json={"qty": 1}, headers={"Idempotency-Key": "a"})
+    accepted = call()
+    again = call()
+
+    # when
+    client.post("/results", json={**accepted.json(), "outcome": "completed", "output": {"number": "1"}})
+
+    # then
+    assert (accepted.status_code, again.status_code) == (202, 202)
+    assert (call().status_code, call().json()) == (200, {"number": "1"})
+    assert len(hub.books.posted) == 1
+
+
+def test_a_call_during_maintenance_is_told_when_to_come_back(hub: Any, client: httpx.Client) -> None:
+    # given
+    hub.close_books(hours=1)
+    call = partial(client.post, "/operations/post", json={"qty": 1}, headers={"Idempotency-Key": "a"})
+    until(lambda: client.post("/operations/read", json={}).status_code == 503)
+
+    # when
+    closed = call()
+    hub.configure()
+
+    # then
+    assert closed.status_code == 503
+    assert 3500 < int(closed.headers["Retry-After"]) <= 3600
+    assert until(lambda: call().status_code == 200)
+    assert len(hub.books.posted) == 1

@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from service_kit.messages import (
     Command,
     CommandKind,
     Completed,
-    Outcome,
+    Deferred,
     Probed,
     ProbeVerdict,
     Reply,
@@ -50,7 +51,7 @@ class Coordinator:
     def send(self, command: Command) -> None:
         self.broker.publish([Outgoing("commands.books", event(COMMAND, "test", command, id_=command.id))])
 
-    def reply_to(self, command: str) -> Outcome:
+    def reply_to(self, command: str) -> Any:
         while True:
             (delivery,) = self.replies.take(1, 20)
             self.replies.ack([delivery])
@@ -83,11 +84,11 @@ def test_a_killed_connector_applies_once_and_its_successor_knows(store_url: str,
     books.mkdir()
     coordinator = Coordinator(broker_url)
     coordinator.send(COMMAND_1)
-    with process(store_url, broker_url, str(books), point) as first:
+    with process(store_url, broker_url, str(books), point, "0", "0") as first:
         assert first.wait(30) == -9
 
     # when: another one starts
-    with process(store_url, broker_url, str(books), "never"):
+    with process(store_url, broker_url, str(books), "never", "0", "0"):
         outcome: Any = coordinator.reply_to(COMMAND_1.id)
         if isinstance(outcome, Unknown):
             outcome = coordinator.probe_until_known()
@@ -99,3 +100,36 @@ def test_a_killed_connector_applies_once_and_its_successor_knows(store_url: str,
         assert outcome.verdict is ProbeVerdict.ABSENT
     else:
         assert isinstance(outcome, Completed) or outcome.verdict is ProbeVerdict.APPLIED
+
+
+@pytest.mark.parametrize("point", ["kept", "told", "waiting", "started", "applied", "recorded", "published"])
+def test_a_command_that_waits_is_carried_out_once_whenever_a_process_is_killed(
+    store_url: str, tmp_path: Path, point: str
+) -> None:
+    # given: a connector that is killed at this point, while the system is under maintenance or when its turn has come
+    broker_url, books = f"sqlite:///{tmp_path}/broker.db", tmp_path / "books"
+    books.mkdir()
+    coordinator = Coordinator(broker_url)
+    coordinator.send(COMMAND_1)
+    closed = str(round(time.time() * 1000) + 3_600_000) if point in ("kept", "told", "waiting") else "0"
+    with process(store_url, broker_url, str(books), point, closed, "100") as first:
+        if point == "waiting":
+            assert isinstance(coordinator.reply_to(COMMAND_1.id), Deferred)
+            first.kill()
+        assert first.wait(30) == -9
+
+    # when: another one starts
+    with process(store_url, broker_url, str(books), "never", "0", "100"):
+        outcome = coordinator.reply_to(COMMAND_1.id)
+        while isinstance(outcome, Deferred):
+            outcome = coordinator.reply_to(COMMAND_1.id)
+        if isinstance(outcome, Unknown):
+            outcome = coordinator.probe_until_known()
+
+    # then: what is answered is what is in the books
+    assert len(list(books.iterdir())) == (0 if point == "started" else 1)
+    if point == "started":
+        assert outcome.verdict is ProbeVerdict.ABSENT
+    else:
+        assert isinstance(outcome, Completed)
+    assert coordinator.broker.depth("commands.books") == 0

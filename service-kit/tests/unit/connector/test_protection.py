@@ -1,8 +1,8 @@
-"""The circuit breaker and the pace."""
+"""The circuit breaker."""
 
 import pytest
 
-from service_kit.connector.breaker import Breaker, Pace
+from service_kit.connector.breaker import Breaker
 from service_kit.connector.outcomes import NotApplied
 from service_kit.messages import Completed, Rejected, Unavailable, Unknown
 
@@ -52,24 +52,3 @@ def test_an_answer_of_the_system_closes_it(outcome: Completed | Rejected) -> Non
     breaker.leave(outcome)
 
     breaker.enter()
-
-
-def test_calls_keep_the_pace_and_a_long_queue_is_told_to_come_back() -> None:
-    # given
-    clock = Clock()
-    pace = Pace(2, clock, clock.wait)
-
-    # when
-    times = []
-    for _ in range(3):
-        pace.enter()
-        times.append(clock.now)
-
-    # then
-    assert times == [100, 100.5, 101]
-    burst = Pace(2, clock, lambda seconds: None)
-    for _ in range(3):
-        burst.enter()
-    with pytest.raises(NotApplied) as error:
-        burst.enter()
-    assert error.value.retry_after == 1.5

@@ -7,7 +7,8 @@ import structlog
 
 from service_kit import tracing
 from service_kit.broker import Delivery
-from service_kit.connector.worker import Job, _run
+from service_kit.connector.jobs import Job
+from service_kit.connector.jobs import run as run_job
 from service_kit.messages import COMMAND, Command, CommandKind, Completed, Outcome, event
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -26,7 +27,7 @@ def job(run: Callable[[Command], Outcome]) -> Job:
         reply_to="lane.0",
     )
     delivery = Delivery(event(COMMAND, "test", command, id_=command.id, traceparent=TRACE), "commands.erp", 1, None)
-    return Job(command, None, [delivery], run)
+    return Job(command, None, [delivery], run, traceparent=TRACE)
 
 
 def test_logs_of_a_command_carry_its_instance_step_and_id() -> None:
@@ -36,7 +37,7 @@ def test_logs_of_a_command_carry_its_instance_step_and_id() -> None:
         seen.update(structlog.contextvars.get_contextvars())
         return Completed()
 
-    _run(job(run))
+    run_job(job(run))
 
     assert {name: seen[name] for name in ("instance", "step", "command")} == {
         "instance": "i1",
@@ -53,6 +54,6 @@ def test_a_vendor_call_goes_on_with_the_trace_of_its_command() -> None:
         tracing.inject_http(headers)
         return Completed()
 
-    _run(job(run))
+    run_job(job(run))
 
     assert headers["traceparent"].split("-")[1] == TRACE.split("-")[1]

@@ -23,6 +23,12 @@ def _command_issued(state: InstanceState, fact: f.CommandIssued) -> None:
         change(state, fact.step, phase=Phase.EXECUTING, command=fact, attempt=fact.attempt)
 
 
+def _command_deferred(state: InstanceState, fact: f.CommandDeferred) -> None:
+    step = state.steps.get(fact.step)
+    if step is not None and step.command is not None and step.command.command == fact.command:
+        state.steps[step.id] = replace(step, command=replace(step.command, at=fact.until))
+
+
 def _step_accepted(state: InstanceState, fact: f.StepAccepted) -> None:
     change(state, fact.step, phase=Phase.ACCEPTED, accepted=True, reference=fact.reference)
 
@@ -152,6 +158,7 @@ def _late_effect_found(state: InstanceState, fact: f.LateEffectFound) -> None:
 APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.StepWaiting: _step_waiting,
     f.CommandIssued: _command_issued,
+    f.CommandDeferred: _command_deferred,
     f.StepAccepted: _step_accepted,
     f.StepCompleted: _step_completed,
     f.ChildEffectsKept: _child_effects_kept,
