@@ -19,7 +19,7 @@ def test_the_undo_plan_tells_what_a_cancel_then_does(hub: Stack) -> None:
     ]
     assert [step["undoable"] for step in plan["steps"]] == [True, True]
     assert plan["steps"][1]["input"] == {"number": hub.instance(instance)["variables"]["salesOrder"]["number"]}
-    assert cancelled.status_code == 200
+    assert cancelled.status_code in (200, 202)  # 202: recorded, and still at it
     assert hub.wait(instance)["status"] == "compensated"
     assert counts(hub, number) == {"orders": (0, 1), "reservations": (0, 1)}
 
@@ -72,7 +72,7 @@ def test_the_same_cancel_sent_twice_is_one(hub: Stack) -> None:
 
     answers = [hub.call("POST", f"/instances/{instance}/cancel", json=body, headers=key) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [200, 200]
+    assert {answer.json()["act"]["seq"] for answer in answers} == {answers[0].json()["act"]["seq"]}
     assert hub.wait(instance)["status"] == "compensated"
 
 
@@ -87,7 +87,7 @@ def test_an_undo_that_is_refused_waits_for_a_person_and_can_be_tried_again(hub: 
     retried = hub.act(instance, f"steps/{step['step']}/retry")
 
     assert step["incident"]["code"]
-    assert retried.status_code == 200
+    assert retried.status_code in (200, 202)
     assert hub.wait(instance)["status"] == "compensated"
     assert counts(hub, number) == {"orders": (0, 1), "reservations": (0, 1)}
 
@@ -101,7 +101,7 @@ def test_a_step_that_was_tried_often_enough_waits_for_a_person_and_goes_on(hub: 
     retried = hub.act(instance, "retry", expected_seq=stuck["seq"])
 
     assert [(step["element"], step["attempt"]) for step in stuck["steps"]] == [("CreateOrder", 2)]
-    assert retried.status_code == 200
+    assert retried.status_code in (200, 202)
     hub.step(instance, "Approve")
     assert counts(hub, number) == {"orders": (1, 0), "reservations": (1, 0)}
 

@@ -8,6 +8,7 @@ from gateway.decisions import Decisions
 from gateway.errors import KeyNameTaken, KeyNotFound
 from gateway.events import Events
 from gateway.instances import Instances
+from gateway.operating import Operating
 from gateway.operations import Operations
 from gateway.processes import Processes
 from gateway.roles import AUDITED
@@ -20,6 +21,7 @@ def handlers(
     processes: Processes,
     decisions: Decisions,
     instances: Instances,
+    operating: Operating,
     events: Events,
     operations: Operations,
     administration: Administration,
@@ -49,6 +51,18 @@ def handlers(
         "set_variables": instances.set_variables,
         "throw_from_step": instances.throw_from_step,
         "fire_event": instances.fire_event,
+        "skip_step": operating.skip_step,
+        "move_step": operating.move_step,
+        "undo_by_hand": operating.undo_by_hand,
+        "suspend_instance": operating.suspend_instance,
+        "resume_instance": operating.resume_instance,
+        "migrate_instance": operating.migrate_instance,
+        "migrate_instances": operating.migrate_instances,
+        "list_suspensions": operating.list_suspensions,
+        "suspend_process": operating.suspend_process,
+        "resume_process": operating.resume_process,
+        "suspend_system": operating.suspend_system,
+        "resume_system": operating.resume_system,
         "publish_events": events.publish_events,
         "send_message": events.send_message,
         "send_signal": events.send_signal,

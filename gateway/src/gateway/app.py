@@ -16,6 +16,7 @@ from gateway.downstream import Downstream
 from gateway.events import Events
 from gateway.guard import ApiKeyGuard
 from gateway.instances import Instances
+from gateway.operating import Operating
 from gateway.operations import Operations
 from gateway.processes import Processes
 from gateway.rates import RateLimit
@@ -57,12 +58,14 @@ def create_app(
     index = Downstream("monitor", settings.monitor_url or LOCAL, token, monitor)
     doors = {door.name: Downstream(door.name, door.url, token) for door in settings.connectors}
     doors |= {name: Downstream(name, LOCAL, token, app) for name, app in (connectors or {}).items()}
+    instances = Instances(behind, index, settings.commit_wait)
     return create_kit_app(
         contract("gateway.yaml"),
         handlers(
             Processes(behind),
             Decisions(behind),
-            Instances(behind, index, settings.commit_wait),
+            instances,
+            Operating(behind, instances, settings.commit_wait),
             Events(behind),
             Operations(doors),
             Administration(store, guard),

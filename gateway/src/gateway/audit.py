@@ -50,6 +50,8 @@ async def _record(store: Store, operation: str, parameters: Mapping[str, Any], s
 
 def _target(parameters: Mapping[str, Any]) -> str | None:
     parts = [
-        str(parameters[name]) for name in ("id", "step", "element", "connector", "operation") if parameters.get(name)
+        str(parameters[name])
+        for name in ("id", "step", "element", "process", "system", "connector", "operation")
+        if parameters.get(name)
     ]
     return "/".join(parts) or None

@@ -64,42 +64,46 @@ class Instances:
 
     async def cancel_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Stop it."""
-        return await self._act(id, "cancel", body)
+        return await self.act(id, "cancel", body)
 
     async def erase_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Forget its values."""
-        return await self._act(id, "erase", body)
+        return await self.act(id, "erase", body)
 
     async def retry_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Every incident again."""
-        return await self._act(id, "retry", body)
+        return await self.act(id, "retry", body)
 
     async def retry_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
         """One incident again."""
-        return await self._act(id, f"steps/{step}/retry", body)
+        return await self.act(id, f"steps/{step}/retry", body)
 
     async def complete_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
         """Finish a step by hand."""
-        return await self._act(id, f"steps/{step}/complete", body)
+        return await self.act(id, f"steps/{step}/complete", body)
 
     async def set_variables(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Give variables new values."""
-        return await self._act(id, "variables", body)
+        return await self.act(id, "variables", body)
 
     async def throw_from_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
         """An error or an escalation of whoever works on a step."""
-        return await self._act(id, f"steps/{step}/throw", body)
+        return await self.act(id, f"steps/{step}/throw", body)
 
     async def fire_event(self, id: str, step: int, element: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Let an event happen that a step waits for."""
-        return await self._act(id, f"steps/{step}/events/{quote(element, safe='')}", body)
+        return await self.act(id, f"steps/{step}/events/{quote(element, safe='')}", body)
 
-    async def _act(self, instance: str, act: str, body: dict[str, Any]) -> Response:
-        sent = {**body, **_idempotency(), "wait": self._commit_wait}
-        found = await self._coordinator.ask(
-            "POST", f"/instances/{instance}/{act}", json=sent, patience=self._commit_wait
-        )
-        return relayed(found, {"Location": f"/instances/{instance}"} if found.status_code == 202 else None)
+    async def act(self, instance: str, act: str, body: dict[str, Any]) -> Response:
+        """Ask the coordinator for it, and wait as long as the caller prefers until it is done."""
+        preference = read_preference(header("Prefer"))
+        patience = 0.0 if preference.respond_async else self._commit_wait
+        done = 0.0 if preference.respond_async else preference.wait or 0.0
+        sent = {**body, **_idempotency(), "wait": patience, "wait_done": done}
+        found = await self._coordinator.ask("POST", f"/instances/{instance}/{act}", json=sent, patience=patience + done)
+        if found.status_code == 202:
+            return relayed(found, {"Location": f"/instances/{instance}"})
+        return relayed(found, {"Preference-Applied": f"wait={done:.0f}"} if done else None)
 
 
 def _idempotency() -> dict[str, str]:

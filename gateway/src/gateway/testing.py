@@ -54,7 +54,23 @@ OPERATIONS = """
     list_decisions list_decision_versions read_decision_xml deploy_decisions
     cancel_instance erase_instance retry_instance retry_step complete_step set_variables throw_from_step fire_event
     publish_events read_journal list_digests list_forgotten
+    skip_step move_step undo_by_hand suspend_instance resume_instance migrate_instance
+    migrate_instances list_suspensions suspend_process resume_process suspend_system resume_system
 """
+SUSPENSION = {
+    "id": "s1",
+    "kind": "system",
+    "name": "erp",
+    "by": "key:admin",
+    "reason": "maintenance",
+    "at": "2026-01-05T09:00:00.000Z",
+    "resumed_at": None,
+    "resumed_by": None,
+    "commands_held": 3,
+    "instances_suspended": 0,
+    "instances_left": 0,
+}
+UNDER_WAY = INSTANCE | {"status": "compensating", "act": {"seq": 4, "done": False}}
 
 
 class FakeCoordinator:
@@ -132,7 +148,9 @@ class FakeCoordinator:
         self._note("cancel_instance", body)
         if body.get("expected_seq", 3) != 3:
             raise Conflict("It has moved.", code="MOVED")
-        return answer({"id": id, "status": "accepted"}, 202) if self.late else answer(INSTANCE)
+        if self.late:
+            return answer({"id": id, "status": "accepted"}, 202)
+        return answer(INSTANCE) if body["wait_done"] else answer(UNDER_WAY, 202)
 
     async def _erase_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         self._note("erase_instance", body)
@@ -164,6 +182,54 @@ class FakeCoordinator:
     async def _fire_event(self, id: str, step: int, element: str, body: dict[str, Any]) -> Response:  # noqa: A002
         self._note("fire_event", (step, element, body))
         return answer(INSTANCE)
+
+    async def _skip_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("skip_step", (step, body))
+        return answer(INSTANCE)
+
+    async def _move_step(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("move_step", (step, body))
+        return answer(INSTANCE)
+
+    async def _undo_by_hand(self, id: str, step: int, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("undo_by_hand", (step, body))
+        return answer(INSTANCE)
+
+    async def _suspend_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("suspend_instance", body)
+        return answer(INSTANCE)
+
+    async def _resume_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("resume_instance", body)
+        return answer(INSTANCE)
+
+    async def _migrate_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
+        self._note("migrate_instance", body)
+        return answer(INSTANCE)
+
+    async def _migrate_instances(self, process: str, body: dict[str, Any]) -> Response:
+        self._note("migrate_instances", body)
+        page = {"process": process, "from": body["from"], "to": body["to"], "dry_run": body.get("dry_run", True)}
+        return answer({**page, "items": [], "next": None})
+
+    async def _list_suspensions(self) -> Response:
+        return answer({"items": [SUSPENSION]})
+
+    async def _suspend_process(self, process: str, body: dict[str, Any]) -> Response:
+        self._note("suspend_process", (process, body))
+        return answer(SUSPENSION | {"kind": "process", "name": process})
+
+    async def _resume_process(self, process: str, body: dict[str, Any]) -> Response:
+        self._note("resume_process", (process, body))
+        raise Conflict("It is not suspended.", code="NOT_SUSPENDED")
+
+    async def _suspend_system(self, system: str, body: dict[str, Any]) -> Response:
+        self._note("suspend_system", (system, body))
+        return answer(SUSPENSION | {"name": system})
+
+    async def _resume_system(self, system: str, body: dict[str, Any]) -> Response:
+        self._note("resume_system", (system, body))
+        return answer(SUSPENSION | {"name": system})
 
     async def _publish_events(self, body: dict[str, Any]) -> Response:
         self._note("publish_events", body["events"])

@@ -60,7 +60,8 @@ async def test_an_operators_act_is_recorded_with_its_reason_and_left_in_the_audi
     client: httpx.AsyncClient, coordinator: FakeCoordinator
 ) -> None:
     # when
-    done = await client.post("/instances/i1/cancel", json={"undo": True, "reason": "withdrawn", "expected_seq": 3})
+    asked = {"undo": True, "reason": "withdrawn", "expected_seq": 3}
+    done = await client.post("/instances/i1/cancel", json=asked, headers={"Prefer": "wait=5"})
     refused = await client.post("/instances/i1/cancel", json={"undo": True, "reason": "late", "expected_seq": 2})
 
     # then
@@ -175,3 +176,67 @@ async def test_whoever_works_on_a_step_may_say_that_it_cannot_be_done(
     assert [answer.status_code for answer in answers] == [200, 403, 400]
     ((operation, _, (step, thrown)),) = coordinator.asked
     assert (operation, step, thrown["kind"], thrown["code"]) == ("throw_from_step", 7, "error", "MACHINE_BROKEN")
+
+
+async def test_an_act_is_answered_with_200_only_when_it_is_done(client: httpx.AsyncClient) -> None:
+    # when
+    act = {"undo": True, "reason": "withdrawn"}
+    recorded = await client.post("/instances/i1/cancel", json=act)
+    waited = await client.post("/instances/i1/cancel", json=act, headers={"Prefer": "wait=7"})
+
+    # then
+    assert (recorded.status_code, recorded.headers["location"]) == (202, "/instances/i1")
+    assert (recorded.json()["status"], recorded.json()["act"]) == ("compensating", {"seq": 4, "done": False})
+    assert (waited.status_code, waited.headers["preference-applied"]) == (200, "wait=7")
+
+
+async def test_steps_and_instances_are_repaired(client: httpx.AsyncClient, coordinator: FakeCoordinator) -> None:
+    # given
+    why = {"reason": "the bank called", "expected_seq": 3}
+
+    # when
+    answers = [
+        await client.post("/instances/i1/steps/7/retry", json={**why, "input": {"customer": "2"}}),
+        await client.post("/instances/i1/steps/7/skip", json={**why, "output": {"number": "1"}}),
+        await client.post("/instances/i1/steps/7/move", json={**why, "to": "CreateOrder", "undo": True}),
+        await client.post("/instances/i1/steps/7/by-hand", json={**why, "evidence": "memo 4711"}),
+        await client.post("/instances/i1/steps/7/by-hand", json=why),
+        await client.post("/instances/i1/suspend", json=why),
+        await client.post("/instances/i1/resume", json=why),
+        await client.post("/instances/i1/migrate", json={**why, "version": 2, "elements": {"a": "b"}}),
+        await client.post("/processes/hello/migrations", json={"from": 1, "to": 2}),
+    ]
+
+    # then
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 400, 200, 200, 200, 200]
+    asked = {operation: given for operation, _, given in coordinator.asked}
+    assert asked["retry_step"][1]["input"] == {"customer": "2"}
+    assert asked["move_step"][1]["to"] == "CreateOrder"
+    assert (asked["migrate_instance"]["version"], asked["migrate_instance"]["elements"]) == (2, {"a": "b"})
+    assert (asked["migrate_instances"]["from"], asked["migrate_instances"]["to"]) == (1, 2)
+
+
+async def test_systems_and_processes_are_suspended_by_operators_and_that_is_audited(
+    client: httpx.AsyncClient, coordinator: FakeCoordinator, engine: Engine
+) -> None:
+    # given
+    viewer, why = _key(engine, "viewer"), {"reason": "maintenance"}
+
+    # when
+    answers = [
+        await client.post("/systems/erp/suspend", json=why),
+        await client.post("/systems/erp/suspend", json=why, headers=viewer),
+        await client.post("/systems/erp/suspend", json={}),
+        await client.post("/processes/hello/suspend", json=why),
+        await client.post("/processes/hello/resume", json=why),
+        await client.post("/systems/erp/resume", json=why),
+    ]
+    listed = await client.get("/suspensions", headers=viewer)
+
+    # then
+    assert [answer.status_code for answer in answers] == [200, 403, 400, 200, 409, 200]
+    assert listed.json()["items"][0]["commands_held"] == 3
+    acts = (await client.get("/audit")).json()["items"]
+    told = {(act["operation"], act["target"], act["reason"], act["status"]) for act in acts}
+    assert ("suspend_system", "erp", "maintenance", 200) in told
+    assert ("resume_process", "hello", "maintenance", 409) in told

@@ -49,6 +49,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     business_key: str | None = None
     parent: str | None = None
     lingers: bool = False
+    by: str | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -82,6 +83,10 @@ class Told(msgspec.Struct, frozen=True):
     name: str | None = None
     what: str | None = None
     outcome: str | None = None
+    evidence: str | None = None
+    before: Any = None
+    after: Any = None
+    status: str = ""
 
 
 class _Named(msgspec.Struct):

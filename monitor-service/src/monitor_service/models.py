@@ -73,6 +73,7 @@ incidents = Table(
     Column("message", _text(), nullable=False),
     Column("raised_at", BigInteger, nullable=False),
     Column("resolved_at", BigInteger),
+    Column("resolved_by", _text()),
 )
 Index(
     "incidents_open",

@@ -55,6 +55,7 @@ class OpenIncident(msgspec.Struct, frozen=True):
     message: str
     raised_at: int
     resolved_at: int | None
+    resolved_by: str | None
 
 
 def search(

@@ -1,5 +1,7 @@
 """What a timeline is made of: steps with their attempts, probes and undo, and what happened beside them."""
 
+from typing import Any
+
 import msgspec
 
 
@@ -68,7 +70,8 @@ class Step(msgspec.Struct):
 class Event(msgspec.Struct, omit_defaults=True):
     """Something that happened to the instance beside its steps: an operator's act, a late reply, a message or signal
     `name`, what it told its caller or a `child` of it (`what`), a fact of a newer version that this one does not know.
-    """
+    Of an act: `text` tells it in words, `message` is the reason; `before` and `after` have the instance's `status`, and
+    what the act replaced."""
 
     at: int
     seq: int
@@ -81,3 +84,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     name: str | None = None
     child: str | None = None
     what: str | None = None
+    text: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    evidence: str | None = None

@@ -52,8 +52,9 @@ _incidents = bulk.insert(
         "message": "text",
         "raised_at": "bigint",
         "resolved_at": "bigint",
+        "resolved_by": "text",
     },
-    "(instance_id, step, seq) DO UPDATE SET resolved_at = excluded.resolved_at",
+    "(instance_id, step, seq) DO UPDATE SET resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by",
 )
 _gaps = bulk.insert(
     "gaps",

@@ -33,11 +33,12 @@ class Incident(msgspec.Struct, gc=False):
     message: str
     raised_at: int
     resolved_at: int | None = None
+    resolved_by: str | None = None
 
 
 class Summary(msgspec.Struct):
     """An instance after its entries 1 to `seq`. `written` is the seq that the store knows; `fresh_...` is what it does
-    not. `ahead`: entries beyond `seq` are stored already."""
+    not. `ahead`: entries beyond `seq` are stored already. `actor` is whose act the entry at hand is."""
 
     id: str
     process: str = ""
@@ -56,10 +57,12 @@ class Summary(msgspec.Struct):
     open_incidents: dict[int, Incident] = {}
     fresh_documents: list[Document] = []
     fresh_incidents: list[Incident] = []
+    actor: str | None = None
 
     def apply(self, seq: int, at: int, facts: list[Fact]) -> None:
         """Fold the next entry."""
         self.seq = seq
+        self.actor = next((fact.by for fact in facts if fact.fact == "operator-acted"), None)
         for fact in facts:
             fold = _FOLDS.get(fact.fact)
             if fold is not None:
@@ -89,15 +92,15 @@ def _instance_started(summary: Summary, fact: Fact, at: int) -> None:
     summary.parent = None if fact.parent is None else clean(fact.parent)[:LONGEST_KEY]
 
 
-def _migrated(summary: Summary, fact: Fact, at: int) -> None:
-    summary.version = fact.version
-
-
 def _status_changed(summary: Summary, fact: Fact, at: int) -> None:
     summary.status = clean(fact.status)[:LONGEST_NAME]
     summary.ended_at = at if fact.status in FINAL else None
     if fact.status == "completed":
         summary.error = None
+
+
+def _migrated(summary: Summary, fact: Fact, at: int) -> None:
+    summary.version = fact.version
 
 
 def _entered(summary: Summary, fact: Fact, at: int) -> None:
@@ -144,6 +147,8 @@ def _close_incident(summary: Summary, fact: Fact, at: int) -> None:
     incident = summary.open_incidents.pop(fact.step, None)
     if incident is not None:
         incident.resolved_at = at
+        by = fact.by or summary.actor
+        incident.resolved_by = None if by is None else clean(by)[:LONGEST_KEY]
         if incident not in summary.fresh_incidents:
             summary.fresh_incidents.append(incident)
 

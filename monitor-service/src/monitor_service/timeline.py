@@ -1,7 +1,11 @@
 """The fold of an instance's facts into what people read: its steps, with attempts, probes and undos."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import msgspec
+
+from monitor_service.acts import in_words
 from monitor_service.entries import Told, told_of
 from monitor_service.steps import Attempt, Event, Items, Probe, Step, Undo
 
@@ -16,6 +20,7 @@ class Timeline:
         self._kept: dict[int, set[int]] = {}
         self._probed: set[int] = set()
         self._at = 0
+        self._status = "running"
         self.events: list[Event] = []
 
     @property
@@ -27,12 +32,28 @@ class Timeline:
         """Fold one journal entry."""
         self._at = at
         self._probed.clear()
-        for fact in told_of(facts):
+        told, before = told_of(facts), self._status
+        self._status = next((fact.status for fact in reversed(told) if fact.fact == "status-changed"), before)
+        for fact in told:
             fold = _FOLDS.get(fact.fact)
             if fold is not None:
                 fold(self, fact)
-            if (fold is None and fact.fact not in _SILENT) or fact.fact in _TOLD:
+            if fact.fact == "operator-acted":
+                self.events.append(self._act(seq, fact, before))
+            elif (fold is None and fact.fact not in _SILENT) or fact.fact in _TOLD:
                 self.events.append(_event(seq, at, fact))
+
+    def _act(self, seq: int, fact: Told, status: str) -> Event:
+        step = self._steps.get(fact.step or 0)
+        element = fact.element or (step.element if step is not None else None)
+        return msgspec.structs.replace(
+            _event(seq, self._at, fact),
+            element=element,
+            text=in_words(fact.action, fact.by, element, fact.before, fact.after),
+            before={"status": status, **_object(fact.before)},
+            after={"status": self._status, **_object(fact.after)},
+            evidence=fact.evidence,
+        )
 
     # -- tokens
 
@@ -223,6 +244,10 @@ def fold(entries: Iterable[tuple[int, int, bytes]]) -> Timeline:
     return timeline
 
 
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _event(seq: int, at: int, fact: Told) -> Event:
     return Event(
         at,
@@ -289,5 +314,12 @@ _SILENT = frozenset(
         "locks-requested",
         "locks-taken",
         "locks-released",
+        "command-released",
+        "instance-suspended",
+        "suspension-lifted",
+        "instance-resumed",
+        "migrated",
+        "move-begun",
+        "step-skipped",
     }
 )

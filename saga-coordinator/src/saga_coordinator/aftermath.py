@@ -1,6 +1,6 @@
 """What follows when a batch is committed: what is to be published, and what goes to the dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -8,18 +8,23 @@ from sqlalchemy.exc import SQLAlchemyError
 from saga_coordinator import calls, correlation, secrecy, wire
 from saga_coordinator.context import Context, Done
 from saga_coordinator.deciding import Chain, Duplicate, Item, Journalled, Poisoned, Refused, Result, Returned
+from saga_coordinator.engine import InstanceState
+from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.failing import failed
-from saga_coordinator.store import journal, messages
+from saga_coordinator.store import held_commands, journal, messages
+from saga_coordinator.store.journal import Row
 from saga_coordinator.store.messages import Message
 from saga_coordinator.store.refusals import Refusal
+from saga_coordinator.writing import held_of
 from service_kit.database import reading, writing
 
 
 class Aftermath:
-    """What follows a batch at `now` (ms)."""
+    """What follows a batch at `now` (ms); nothing goes out to `suspended` systems."""
 
-    def __init__(self, context: Context, now: int) -> None:
+    def __init__(self, context: Context, now: int, suspended: Collection[str] = ()) -> None:
+        self._suspended = suspended
         self._context = context
         self._now = now
         self._lanes = context.settings.lanes
@@ -54,14 +59,18 @@ class Aftermath:
 
     def _follow(self, chain: Chain, item: Item, result: Result) -> None:
         if type(result) is Journalled:
-            unseal = self._context.vault.open
-            self._done.outgoing += wire.effects_of(result.row, result.facts, result.state, self._lanes, unseal)
+            self._publish(result.row, result.facts, result.state)
         elif type(result) is Refused:
             self._send(_told_to_caller(item.input, result.refusal))
         elif type(result) is Poisoned:
             self._done.poisoned.append((self._fit_to_bury(chain, item), result.reason))
             known = chain.state is not None or isinstance(item.input, i.Start)
             self._send(failed(item.input, chain.state, result.reason) if known else None)
+
+    def _publish(self, row: Row, facts: list[f.Fact], state: InstanceState, **which: bool) -> None:
+        """What the row asks for, but the commands whose system is suspended."""
+        unseal = self._context.vault.open
+        self._done.outgoing += wire.effects_of(row, facts, state, self._lanes, unseal, held=self._suspended, **which)
 
     def _fit_to_bury(self, chain: Chain, item: Item) -> Item:
         """A dead letter tells no secrets, as far as it is known what is secret."""
@@ -84,7 +93,6 @@ class Aftermath:
         """Publish the effects of entries that are in the journal already: whoever wrote them may have died then."""
         if not duplicates:
             return []
-        unseal = self._context.vault.open
         with reading(self._context.store) as connection:
             rows = journal.rows_of_inputs(connection, [(chain.instance, item.input.id) for chain, item in duplicates])
             given = messages.of_instances(connection, sorted({chain.instance for chain, _ in duplicates}))
@@ -92,9 +100,16 @@ class Aftermath:
         for row in rows.values():
             state = states[row.instance]
             if state is not None:
-                facts = wire.facts_of(row)
-                self._done.outgoing += wire.effects_of(row, facts, state, self._lanes, unseal, only_open=True)
+                self._publish(row, wire.facts_of(row), state, only_open=True)
+        self._hold([state for state in states.values() if state is not None])
         return given
+
+    def _hold(self, states: Sequence[InstanceState]) -> None:
+        """Commands that may not have been sent when their row was written, and must not be now."""
+        held = [held for state in states for held in held_of(state, self._suspended, self._now)]
+        if held:
+            with writing(self._context.store) as connection:
+                held_commands.insert(connection, held)
 
     def _elsewhere(self, returned: Sequence[i.MessageArrived]) -> list[Message]:
         if not returned:

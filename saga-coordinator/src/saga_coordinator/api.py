@@ -1,5 +1,7 @@
 """The handlers of `openapi/saga-coordinator.yaml`, by operationId."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from saga_coordinator import views, wire
+from saga_coordinator.acts import Begun, begun
 from saga_coordinator.bpmn import Refused, process_ids
 from saga_coordinator.deciding import PURGED
 from saga_coordinator.decisions import Decisions as Deployed
@@ -16,6 +19,7 @@ from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import InstanceNotFound, InstancePurged
 from saga_coordinator.lanes import EVENTS
 from saga_coordinator.lookout import Lookout
+from saga_coordinator.operating import Operating
 from saga_coordinator.sending import Sender
 from saga_coordinator.service import Service, start
 from saga_coordinator.store.decisions import DecisionVersion
@@ -31,13 +35,25 @@ from service_kit.sealing import SEALED, is_marked
 
 Body = dict[str, Any]
 # What of an act becomes variables.
-GIVEN = ("output", "values", "payload")
+GIVEN = ("output", "values", "payload", "input", "variables")
 MOST_CHILDREN = 1_000
 # How refusals are answered; every other code is a conflict with the instance as it is (409).
 NO_SUCH = frozenset({"NO_SUCH_INSTANCE"})
 CANNOT = frozenset(
-    {"IDEMPOTENCY_KEY_REUSED", "UNKNOWN_ELEMENT", "BUSINESS_KEY", "BAD_PAYLOAD", "NEEDS_ANSWER", "NO_SUCH_FLOW"}
+    {
+        "IDEMPOTENCY_KEY_REUSED",
+        "UNKNOWN_ELEMENT",
+        "BUSINESS_KEY",
+        "BAD_PAYLOAD",
+        "BAD_OUTPUT",
+        "NEEDS_ANSWER",
+        "NO_INPUT",
+        "NO_SUCH_FLOW",
+        "NO_SUCH_VERSION",
+    }
 )
+# How often somebody who waits for an act to be done looks at the instance, in seconds.
+LOOKS_EVERY = 0.1
 
 
 class Processes:
@@ -139,8 +155,9 @@ class Decisions:
 class Instances:
     """Starting, steering and reading instances. `lanes` as all coordinators have it."""
 
-    def __init__(self, service: Service, sender: Sender, lookout: Lookout, lanes: int) -> None:
+    def __init__(self, service: Service, operating: Operating, sender: Sender, lookout: Lookout, lanes: int) -> None:
         self._service = service
+        self._operating = operating
         self._sender = sender
         self._lookout = lookout
         self._lanes = lanes
@@ -180,6 +197,8 @@ class Instances:
             element=body.get("element"),
             payload=body.get("payload"),
         )
+        if self._operating.is_suspended(input_.process) and not self._service.instances([input_.instance]):
+            raise Conflict(f"The process {input_.process} is suspended.", code="PROCESS_SUSPENDED")
         try:
             input_ = self._service.keyed(input_)
         except SQLAlchemyError:
@@ -198,53 +217,54 @@ class Instances:
 
     async def cancel_instance(self, id: str, body: Body) -> Response:  # noqa: A002
         """Stop it."""
-        fields = {**_who(body), "undo": body["undo"]}
-        return await self._act(id, body, "cancel", lambda input_id: i.Cancel(id=input_id, instance=id, **fields))
+        fields = {**who(body), "undo": body["undo"]}
+        return await self.act(id, body, "cancel", lambda input_id: i.Cancel(id=input_id, instance=id, **fields))
 
     async def erase_instance(self, id: str, body: Body) -> Response:  # noqa: A002
         """Answered when the values are gone."""
         if await run_in_threadpool(self._service.has_open_calls, id):
             raise Conflict("A process that the instance called has not ended.", code="NOT_ENDED")
-        fields = {**_who(body), "identifiers": body.get("identifiers", False)}
+        fields = {**who(body), "identifiers": body.get("identifiers", False)}
         make = lambda input_id: i.Erase(id=input_id, instance=id, **fields)  # noqa: E731
-        return await self._act(id, body, "erase", make, self._service.erase)
+        return await self.act(id, body, "erase", make, self._service.erase)
 
     async def retry_instance(self, id: str, body: Body) -> Response:  # noqa: A002
         """Every incident again."""
-        fields = _who(body)
-        return await self._act(id, body, "retry", lambda input_id: i.Retry(id=input_id, instance=id, **fields))
+        fields = who(body)
+        return await self.act(id, body, "retry", lambda input_id: i.Retry(id=input_id, instance=id, **fields))
 
     async def retry_step(self, id: str, step: int, body: Body) -> Response:  # noqa: A002
         """One incident again."""
-        fields = {**_who(body), "step": step, "happened": body.get("happened"), "output": body.get("output")}
-        return await self._act(id, body, f"retry/{step}", lambda input_id: i.Retry(id=input_id, instance=id, **fields))
+        fields = {**who(body), "step": step, "happened": body.get("happened"), "output": body.get("output")}
+        fields["edited"] = body.get("input")
+        return await self.act(id, body, f"retry/{step}", lambda input_id: i.Retry(id=input_id, instance=id, **fields))
 
     async def complete_step(self, id: str, step: int, body: Body) -> Response:  # noqa: A002
         """Finish a step by hand."""
         fields: Body = {"step": step, "output": body.get("output"), "by": current_caller().actor}
         make = lambda input_id: i.CompleteStep(id=input_id, instance=id, **fields)  # noqa: E731
-        return await self._act(id, body, f"complete/{step}", make)
+        return await self.act(id, body, f"complete/{step}", make)
 
     async def set_variables(self, id: str, body: Body) -> Response:  # noqa: A002
         """Give variables new values."""
-        fields = {**_who(body), "values": body["values"], "step": body.get("step")}
+        fields = {**who(body), "values": body["values"], "step": body.get("step")}
         make = lambda input_id: i.SetVariables(id=input_id, instance=id, **fields)  # noqa: E731
-        return await self._act(id, body, "variables", make)
+        return await self.act(id, body, "variables", make)
 
     async def throw_from_step(self, id: str, step: int, body: Body) -> Response:  # noqa: A002
         """An error or an escalation of whoever works on a step."""
         fields: Body = {name: body[name] for name in ("code", "message", "payload") if name in body}
         fields |= {"step": step, "error": body["kind"] == "error", "by": current_caller().actor}
         make = lambda input_id: i.Throw(id=input_id, instance=id, **fields)  # noqa: E731
-        return await self._act(id, body, f"throw/{step}", make)
+        return await self.act(id, body, f"throw/{step}", make)
 
     async def fire_event(self, id: str, step: int, element: str, body: Body) -> Response:  # noqa: A002
         """An event happens because somebody says so."""
-        fields = {**_who(body), "step": step, "element": element, "payload": body.get("payload")}
+        fields = {**who(body), "step": step, "element": element, "payload": body.get("payload")}
         make = lambda input_id: i.FireEvent(id=input_id, instance=id, **fields)  # noqa: E731
-        return await self._act(id, body, f"fire/{step}/{element}", make)
+        return await self.act(id, body, f"fire/{step}/{element}", make)
 
-    async def _act(
+    async def act(
         self,
         instance: str,
         body: Body,
@@ -252,6 +272,8 @@ class Instances:
         make: Callable[[str], i.Input],
         afterwards: Callable[[str], None] | None = None,
     ) -> Response:
+        """Send what `make` makes of an input id (the same one for the same idempotency key), and tell how it stands:
+        200 when it is done, 202 while it is under way. `afterwards` is done when it is recorded."""
         key = body.get("idempotency_key")
         input_ = make(derived_id("act", current_caller().actor, instance, act, key) if key else new_id())
         given = [body[name] for name in GIVEN if body.get(name) is not None]
@@ -264,16 +286,30 @@ class Instances:
             return _taken(instance)
         if outcome.refusal:
             raise _problem(outcome.refusal)
-        if key and outcome.seq:
-            await run_in_threadpool(self._same_act, input_, outcome.seq)
+        seq = outcome.seq or 0
+        began = await run_in_threadpool(self._begun, input_, seq, bool(key))
         if afterwards is not None:
             await run_in_threadpool(afterwards, instance)
-        return await self._shown(instance)
+        done = await self._is_done(instance, began, body.get("wait_done", 0))
+        shown = await run_in_threadpool(self._view, instance)
+        return answer({**shown, "act": {"seq": seq, "done": done}}, 200 if done else 202)
 
-    def _same_act(self, input_: i.Input, seq: int) -> None:
+    def _begun(self, input_: i.Input, seq: int, again: bool) -> Begun:
         (row,) = self._service.whole_journal(input_.instance, seq, 1)
-        if msgspec.structs.replace(wire.stored_input(row), at=0) != input_:
+        if again and msgspec.structs.replace(wire.stored_input(row), at=0) != input_:
             raise Unprocessable("This Idempotency-Key was used for another request.", code="IDEMPOTENCY_KEY_REUSED")
+        return begun(input_, wire.facts_of(row))
+
+    async def _is_done(self, instance: str, began: Begun, seconds: float) -> bool:
+        """Whether what the act began has happened, after this time at most."""
+        if began.nothing:
+            return True
+        give_up = time.monotonic() + seconds
+        while True:
+            state = await run_in_threadpool(self._service.load, instance)
+            if began.is_settled(state) or time.monotonic() >= give_up:
+                return began.is_done(state)
+            await asyncio.sleep(LOOKS_EVERY)
 
     async def _shown(self, instance: str, status: int = 200) -> Response:
         return answer(await run_in_threadpool(self._view, instance), status)
@@ -289,7 +325,8 @@ class Instances:
         return (registry.get(process, version) if version else registry.latest(process)).version
 
 
-def _who(body: Body) -> Body:
+def who(body: Body) -> Body:
+    """Who acts, why, and on what they have seen."""
     return {"by": current_caller().actor, "reason": body["reason"], "expected_seq": body.get("expected_seq")}
 
 

@@ -4,8 +4,15 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from saga_coordinator.api import Decisions, Events, Followers, Instances, Processes
+from saga_coordinator.api_operating import Acts, Migrations, Suspending
 from saga_coordinator.coordinator import Coordinator
-from saga_coordinator.errors import DecisionNotFound, InstanceNotFound, ProcessNotFound
+from saga_coordinator.errors import (
+    AlreadySuspended,
+    DecisionNotFound,
+    InstanceNotFound,
+    NotSuspended,
+    ProcessNotFound,
+)
 from saga_coordinator.lookout import Lookout
 from saga_coordinator.sending import Sender
 from service_kit.http import InternalGuard, contract
@@ -13,7 +20,13 @@ from service_kit.http import create_app as create_kit_app
 from service_kit.http.operational import Check
 
 BODY_LIMIT = 8 * 1024 * 1024
-PROBLEMS: dict[type[Exception], int] = {InstanceNotFound: 404, ProcessNotFound: 404, DecisionNotFound: 404}
+PROBLEMS: dict[type[Exception], int] = {
+    InstanceNotFound: 404,
+    ProcessNotFound: 404,
+    DecisionNotFound: 404,
+    AlreadySuspended: 409,
+    NotSuspended: 409,
+}
 CHECKS = ("store", "broker", "prepared", "running")
 
 
@@ -31,7 +44,9 @@ def create_app(
     lookout = Lookout(service.outcomes, service.instances)
     processes = Processes(service)
     decisions = Decisions(coordinator.decisions)
-    instances = Instances(service, sender, lookout, coordinator.settings.lanes)
+    operating, lanes = coordinator.operating, coordinator.settings.lanes
+    instances = Instances(service, operating, sender, lookout, lanes)
+    acts, suspending = Acts(instances), Suspending(operating)
     followers = Followers(service)
     return create_kit_app(
         contract("saga-coordinator.yaml"),
@@ -55,6 +70,18 @@ def create_app(
             "set_variables": instances.set_variables,
             "throw_from_step": instances.throw_from_step,
             "fire_event": instances.fire_event,
+            "skip_step": acts.skip_step,
+            "move_step": acts.move_step,
+            "undo_by_hand": acts.undo_by_hand,
+            "suspend_instance": acts.suspend_instance,
+            "resume_instance": acts.resume_instance,
+            "migrate_instance": acts.migrate_instance,
+            "migrate_instances": Migrations(operating, sender, lookout, lanes).migrate_instances,
+            "list_suspensions": suspending.list_suspensions,
+            "suspend_process": suspending.suspend_process,
+            "resume_process": suspending.resume_process,
+            "suspend_system": suspending.suspend_system,
+            "resume_system": suspending.resume_system,
             "read_journal": followers.read_journal,
             "list_digests": followers.list_digests,
             "list_forgotten": followers.list_forgotten,

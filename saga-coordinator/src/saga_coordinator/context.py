@@ -8,6 +8,7 @@ from saga_coordinator.clock import Clock
 from saga_coordinator.deciding import Item
 from saga_coordinator.registry import Registry
 from saga_coordinator.settings import Settings
+from saga_coordinator.suspensions import Suspensions
 from saga_coordinator.vault import Vault
 from service_kit.broker import Outgoing
 
@@ -21,6 +22,7 @@ class Context(msgspec.Struct, frozen=True):
     cache: Cache
     settings: Settings
     vault: Vault
+    suspensions: Suspensions
 
 
 class Done(msgspec.Struct):

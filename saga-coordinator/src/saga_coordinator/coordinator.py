@@ -19,10 +19,13 @@ from saga_coordinator.erasing import Eraser
 from saga_coordinator.errors import WrongSecretsKey
 from saga_coordinator.events import EventWorker
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_queues
+from saga_coordinator.operating import Operating
 from saga_coordinator.registry import Parse, Registry
 from saga_coordinator.retention import Retention
 from saga_coordinator.service import Service
 from saga_coordinator.settings import Settings
+from saga_coordinator.suspender import Suspender
+from saga_coordinator.suspensions import Suspensions
 from saga_coordinator.sweep import Sweep
 from saga_coordinator.timers import Timekeeper
 from saga_coordinator.vault import Vault
@@ -52,17 +55,20 @@ class Coordinator:
         self.registry = Registry(store, parse, self.decisions)
         self.vault = Vault(store, master_key(settings.secrets_key), master_keys(settings.secrets_keys_also))
         cache = Cache(settings.cached_instances)
-        self.context = Context(store, self.registry, self.clock, cache, settings, self.vault)
+        self.suspensions = Suspensions(store, settings.suspension_interval)
+        self.context = Context(store, self.registry, self.clock, cache, settings, self.vault, self.suspensions)
         self.correlator = Correlator(store, self.registry, self.clock, settings)
         self.worker = Worker(self.context, broker, self.patience)
         self.events = EventWorker(self.correlator, broker, settings, self.patience)
         self.timekeeper = Timekeeper(store, broker, self.clock, settings, self.patience, self.registry)
-        self.sweep = Sweep(store, broker, self.clock, settings, self.patience, self.vault)
         eraser = Eraser(store, broker, self.clock, settings)
         self.retention = Retention(store, broker, self.registry, self.clock, settings, self.patience, eraser)
         self.service = Service(
             store, broker, self.registry, parse, self.clock, settings, self.vault, self.decisions, eraser
         )
+        self.sweep = Sweep(store, broker, self.clock, settings, self.patience, self.vault, self.suspensions)
+        self.suspender = Suspender(store, broker, self.clock, settings, self.patience)
+        self.operating = Operating(store, self.clock, self.service, self.suspensions)
         self._threads: list[threading.Thread] = []
         self._ready = threading.Event()
 
@@ -76,7 +82,8 @@ class Coordinator:
 
     def start(self) -> None:
         """Prepare and run everything in the background; returns at once."""
-        loops = (self.worker.run, self.events.run, self.timekeeper.run, self.sweep.run, self.retention.run)
+        housekeeping = (self.timekeeper.run, self.sweep.run, self.suspender.run, self.retention.run)
+        loops = (self.worker.run, self.events.run, *housekeeping)
         starter = threading.Thread(target=self._prepare_and_run, args=(loops,), name="coordinator")
         self._threads = [starter]
         starter.start()

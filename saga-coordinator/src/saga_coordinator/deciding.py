@@ -24,6 +24,7 @@ from saga_coordinator.store.journal import Row
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
 from saga_coordinator.store.tombstones import Tombstone
+from saga_coordinator.suspensions import Suspended, Suspensions
 from saga_coordinator.vault import Vault
 from service_kit.broker import Delivery
 from service_kit.sealing import is_marked
@@ -128,8 +129,8 @@ _IGNORED = (f.ReplyIgnored, f.InputIgnored)
 
 class Decider:
     """Decides chains at `now` (ms). `stored`: (instance, input id) pairs known to be journalled; `refused`: starts that
-    lost their business key, by input id; `spoiled`: why none of the inputs can be handled; `purged`: instances of which
-    nothing is left, as far as it was looked for."""
+    lost their business key, by input id; `suspended`: processes whose instances begin suspended; `spoiled`: why none of
+    the inputs can be handled; `purged`: instances of which nothing is left, as far as it was looked for."""
 
     def __init__(
         self,
@@ -138,6 +139,8 @@ class Decider:
         stored: Mapping[tuple[str, str], Row],
         refused: Mapping[str, Refusal | Queued],
         vault: Vault,
+        suspensions: Suspensions,
+        suspended: Suspended,
         spoiled: str = "",
         purged: Mapping[str, Tombstone] | None = None,
     ) -> None:
@@ -146,6 +149,8 @@ class Decider:
         self._stored = stored
         self._refused = refused
         self._vault = vault
+        self._suspensions = suspensions
+        self._suspended = suspended
         self._spoiled = spoiled
         self._purged = purged or {}
 
@@ -175,6 +180,8 @@ class Decider:
             return self._without_instance(input_)
         if self._spoiled:
             return Poisoned(self._spoiled)
+        if type(input_) is i.Suspend and input_.cause and not self._suspensions.is_active(input_.cause):
+            return Stale()  # it was under way for so long that the process has been resumed
         try:
             return self._decided(chain, input_, taken)
         except SQLAlchemyError:
@@ -193,7 +200,7 @@ class Decider:
         state = chain.state
         process = self._process(state, input_)
         at = self._now if state is None else max(self._now, state.now)
-        input_ = msgspec.structs.replace(_as_child(process, input_), at=at)
+        input_ = msgspec.structs.replace(self._begins(process, input_), at=at)
         if secrecy.has_secrets(process):
             input_, decision = self._decided_sealed(process, state, input_)
         else:
@@ -228,10 +235,27 @@ class Decider:
         told = blobs.put_aside(wire.encode(facts), aside)
         return Row(input_.instance, seq, input_.at, input_.id, stored, told, aside)
 
+    def _begins(self, process: Process, input_: Any) -> Any:
+        """A start as it is decided: as a child, and as that of an instance that is suspended from the first."""
+        if type(input_) is not i.Start:
+            return input_
+        return msgspec.structs.replace(_as_child(process, input_), suspended=self._suspended.processes.get(process.id))
+
     def _process(self, state: InstanceState | None, input_: Any) -> Process:
         if state is None:
             return self._registry.of(input_)
+        if type(input_) is i.Migrate:
+            return self._version(state, input_.version)
         return self._registry.get(state.process, state.version)
+
+    def _version(self, state: InstanceState, version: int) -> Process:
+        """The version that the instance is to go on in. Raises `IllegalInput`."""
+        if version == state.version:
+            raise IllegalInput("SAME_VERSION", f"the instance is in version {version}")
+        try:
+            return self._registry.get(state.process, version)
+        except ProcessNotFound as error:
+            raise IllegalInput("NO_SUCH_VERSION", f"{state.process} has no version {version}") from error
 
     @staticmethod
     def _misfit(chain: Chain, input_: i.Input) -> Refusal | None:
@@ -259,10 +283,10 @@ class Decider:
         return Stale()
 
 
-def _as_child(process: Process, input_: Any) -> Any:
+def _as_child(process: Process, input_: i.Start) -> i.Start:
     """The start of a child whose process makes a business key of its own does not take its caller's. Raises
     `IllegalInput` for calls that are nested without end."""
-    if type(input_) is not i.Start or input_.parent is None:
+    if input_.parent is None:
         return input_
     if calls.is_too_deep(input_):
         raise IllegalInput("TOO_DEEP", f"calls are nested more than {calls.DEEPEST} deep: does a process call itself?")

@@ -5,6 +5,8 @@ CoordinatorError
 │   └── InstancePurged
 ├── ProcessNotFound
 ├── DecisionNotFound
+├── AlreadySuspended
+├── NotSuspended
 ├── Poison
 ├── SecretsUnreadable
 │   └── SecretsForgotten
@@ -35,6 +37,18 @@ class ProcessNotFound(CoordinatorError):
 
 class DecisionNotFound(CoordinatorError):
     """There is no such decision, or not in this version."""
+
+
+class AlreadySuspended(CoordinatorError):
+    """It is suspended already."""
+
+    code = "SUSPENDED"
+
+
+class NotSuspended(CoordinatorError):
+    """It is not suspended."""
+
+    code = "NOT_SUSPENDED"
 
 
 class Poison(CoordinatorError):

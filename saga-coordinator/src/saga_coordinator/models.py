@@ -353,3 +353,40 @@ duties = Table(
     Column("holder", _text(), nullable=False),
     Column("until", BigInteger, nullable=False),
 )
+# Systems and processes that are suspended as a whole. Ended ones stay until none of their instances is left suspended.
+suspensions = Table(
+    "suspensions",
+    metadata,
+    Column("id", _text(), primary_key=True),
+    Column("kind", _text(), nullable=False),
+    Column("name", _text(), nullable=False),
+    Column("by", Text),
+    Column("reason", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("ended_by", Text),
+    Column("ended_reason", Text),
+)
+Index(
+    "suspensions_active",
+    suspensions.c.kind,
+    suspensions.c.name,
+    unique=True,
+    postgresql_where=suspensions.c.ended_at.is_(None),
+    sqlite_where=suspensions.c.ended_at.is_(None),
+)
+
+# Commands that are not sent because their system is suspended. `wake_at` is when their instance is told (again) that
+# it is not.
+held_commands = Table(
+    "held_commands",
+    metadata,
+    Column("command", _text(), primary_key=True),
+    Column("instance_id", _text(), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("system", _text(), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("wake_at", BigInteger, nullable=False),
+)
+Index("held_commands_instance", held_commands.c.instance_id)
+Index("held_commands_at", held_commands.c.at)

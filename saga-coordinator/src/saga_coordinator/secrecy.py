@@ -48,13 +48,29 @@ def sealed_input(process: Process, state: InstanceState | None, input_: i.Input,
         step = state.steps.get(input_.step)
         paths = _paths_into(process, step.element if step else None)
         return _replace(input_, output=sealed_at(input_.output, paths, seal))
-    if isinstance(input_, i.CompleteStep | i.Retry):
+    if isinstance(input_, i.Move):
+        return _replace(input_, variables=sealed_at(input_.variables, map(path_of, process.secrets), seal))
+    if isinstance(input_, i.CompleteStep | i.Retry | i.Skip):
         step = state.steps.get(input_.step) if input_.step is not None else None
         paths = [*_paths_into(process, step.element if step else None), *_outputs(process, state, input_.step, "")]
-        return _replace(input_, output=sealed_at(input_.output, paths, seal))
+        return _replace(_edited(process, state, input_, seal), output=sealed_at(input_.output, paths, seal))
     if isinstance(input_, i.Reply) and isinstance(input_.outcome, i.CompletedOutcome | i.ProbedOutcome):
         return _replace(input_, outcome=_sealed_outcome(process, state, input_, input_.outcome, seal))
     return input_
+
+
+def _edited(
+    process: Process, state: InstanceState, act: i.CompleteStep | i.Retry | i.Skip, seal: Seal
+) -> i.CompleteStep | i.Retry | i.Skip:
+    """A retry with the secret fields of an edited input sealed: those of what the step asks for, or (where it has not
+    asked yet) of anything that could be asked for."""
+    if not isinstance(act, i.Retry) or act.edited is None:
+        return act
+    step = state.steps.get(act.step) if act.step is not None else None
+    asked = step.command.operation if step is not None and step.command is not None else None
+    names = list(process.secret_fields) if asked is None else [asked]
+    paths = [path for name in names for path in _inputs(process, name)]
+    return _replace(act, edited=sealed_at(act.edited, paths, seal))
 
 
 def _sealed_outcome(

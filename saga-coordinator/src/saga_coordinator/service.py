@@ -198,6 +198,7 @@ class Service:
         self,
         *,
         process: str | None = None,
+        version: int | None = None,
         status: str | None = None,
         business_key: str | None = None,
         root: str | None = None,
@@ -211,6 +212,7 @@ class Service:
             return instances.search(
                 connection,
                 process=process,
+                version=version,
                 status=status,
                 business_key=business_key,
                 root=root,

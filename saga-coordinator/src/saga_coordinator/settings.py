@@ -56,6 +56,7 @@ class Settings:
     retention_page: int = 200
     retention_rows: int = 2_000
     purge_grace: float = 60.0
+    suspension_interval: float = 1.0
     contracts: str = ""
     calendars_file: str = ""
     log_level: str = "INFO"

@@ -13,11 +13,13 @@ from saga_coordinator.cache import folded
 from saga_coordinator.clock import Clock
 from saga_coordinator.duty import Duty
 from saga_coordinator.engine import InstanceState, open_calls, open_commands
+from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.recalling import told_again
 from saga_coordinator.settings import Settings
-from saga_coordinator.store import instances, journal
+from saga_coordinator.store import held_commands, instances, journal
+from saga_coordinator.suspensions import Suspensions
 from saga_coordinator.vault import Vault
 from service_kit.broker import Broker, BrokerUnavailable, Outgoing
 from service_kit.database import reading
@@ -33,8 +35,17 @@ class Sweep:
     their journal has grown, or (where they wait for a child) some time has passed."""
 
     def __init__(
-        self, store: Engine, broker: Broker, clock: Clock, settings: Settings, patience: Patience, vault: Vault
+        self,
+        store: Engine,
+        broker: Broker,
+        clock: Clock,
+        settings: Settings,
+        patience: Patience,
+        vault: Vault,
+        suspensions: Suspensions,
     ) -> None:
+        self._suspensions = suspensions
+        self._held: set[str] = set()
         self._store = store
         self._broker = broker
         self._clock = clock
@@ -71,6 +82,7 @@ class Sweep:
             last = journal.last_of(connection, [row.id for row in page])
             wanted = [id_ for id_, (seq, at) in last.items() if self._wanted(id_, seq, at, now)]
             records = journal.load(connection, wanted) if wanted else {}
+            self._held = held_commands.of_instances(connection, wanted) if wanted else set()
         outgoing: list[Outgoing] = []
         for id_, record in records.items():
             outgoing += self._look_at(id_, record, now)
@@ -113,7 +125,7 @@ class Sweep:
 
     def _push(self, state: InstanceState, now: int) -> list[Outgoing]:
         settings = self._settings
-        commands = open_commands(state)
+        commands = self._sent(state)
         outgoing: list[Outgoing] = []
         old = [command for command in commands if command.at < now - settings.sweep_after * 1000]
         if old and self._is_time(state.id, now, settings.sweep_after):
@@ -126,6 +138,11 @@ class Sweep:
         if outgoing:
             _log.info("sweep.pushed", instance=state.id, commands=len(old), nudged=overdue)
         return outgoing
+
+    def _sent(self, state: InstanceState) -> list[f.CommandIssued]:
+        """Open commands, but those that are held back or may not be sent again: their time stands still."""
+        suspended = self._suspensions.current().systems
+        return [c for c in open_commands(state) if c.command not in self._held and c.system not in suspended]
 
     def _is_time(self, what: str, now: int, every: float) -> bool:
         if now - self._pushed.get(what, 0) < every * 1000:

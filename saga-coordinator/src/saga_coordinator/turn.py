@@ -46,6 +46,8 @@ class Turn:
         self._spoiled = spoiled
         self._items = by_instance(items)
         self._now = context.clock.now()
+        freed = any(type(item.input) is i.CommandFreed for item in items)
+        self._suspended = context.suspensions.refreshed() if freed else context.suspensions.current()
         self._stored: dict[tuple[str, str], Row] = {}
         self._refused: dict[str, Refusal | Queued] = {}
         self._unreadable: dict[str, str] = {}
@@ -59,7 +61,9 @@ class Turn:
             self._recall_refusals()
             done = self._committed(self._decided(self._items))
             unreadable = [(item, why) for id_, why in self._unreadable.items() for item in self._items[id_]]
-            return Aftermath(self._context, self._now).of(done, unreadable, self._given, self._told)
+            return Aftermath(self._context, self._now, self._suspended.systems).of(
+                done, unreadable, self._given, self._told
+            )
         except BaseException:
             self._context.cache.evict(self._items)
             raise
@@ -129,7 +133,15 @@ class Turn:
     def _decide(self, states: dict[str, Known | None], *, fresh: bool) -> list[Chain]:
         context = self._context
         decider = Decider(
-            context.registry, self._now, self._stored, self._refused, context.vault, self._spoiled, self._purged
+            context.registry,
+            self._now,
+            self._stored,
+            self._refused,
+            context.vault,
+            context.suspensions,
+            self._suspended,
+            self._spoiled,
+            self._purged,
         )
         return [
             decider.chain(instance, self._items[instance], known, fresh=fresh) for instance, known in states.items()
@@ -141,7 +153,7 @@ class Turn:
         done: list[Chain] = []
         while chains:
             ready, rivals = one_claim_per_key(chains)
-            writes = writes_of(ready, self._now, self._context.settings.snapshot_every)
+            writes = writes_of(ready, self._now, self._context.settings.snapshot_every, self._suspended.systems)
             lost = self._commit(writes)
             if lost is not None:
                 kept = [chain for chain in ready if chain.instance not in lost]

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from saga_coordinator.bpmn import Finding
-from saga_coordinator.engine import InstanceState
+from saga_coordinator.engine import InstanceState, open_commands, stands_against
+from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.process import Process
 from saga_coordinator.engine.state import ROOT, Step
+from saga_coordinator.operating import Candidate, Reach
 from saga_coordinator.sealing import masked, masked_value
 from saga_coordinator.service import PlannedUndo
 from saga_coordinator.store.decisions import DecisionVersion
@@ -103,12 +105,55 @@ def plan_view(state: InstanceState, plan: list[PlannedUndo]) -> dict[str, Any]:
     return {
         "instance": state.id,
         "seq": state.seq,
+        "possible": not stands_against(state),
+        "reason": stands_against(state) or None,
         "steps": masked_value([_planned_view(step) for step in plan]),
+        "open": [] if state.ended else [_asked_view(command, state) for command in open_commands(state)],
+    }
+
+
+def _asked_view(command: f.CommandIssued, state: InstanceState) -> dict[str, Any]:
+    return {
+        "step": command.step,
+        "element": state.steps[command.step].element,
+        "operation": command.operation,
+        "system": command.system,
     }
 
 
 def _planned_view(planned: PlannedUndo) -> dict[str, Any]:
     return {"instance": planned.instance, **msgspec.structs.asdict(planned.step)}
+
+
+def suspension_view(reach: Reach) -> dict[str, Any]:
+    """A suspension of a system or process, and what it holds back."""
+    row = reach.suspension
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "name": row.name,
+        "by": row.by,
+        "reason": row.reason,
+        "at": time_of(row.at),
+        "resumed_at": time_of(row.ended_at) if row.ended_at is not None else None,
+        "resumed_by": row.ended_by,
+        "commands_held": reach.commands,
+        "instances_suspended": reach.suspended,
+        "instances_left": reach.left,
+    }
+
+
+def candidate_view(candidate: Candidate) -> dict[str, Any]:
+    """An instance that was to be migrated, before anything has happened to it."""
+    return {
+        "instance": candidate.instance,
+        "business_key": candidate.business_key,
+        "status": candidate.status,
+        "seq": candidate.seq,
+        "result": "cannot" if candidate.problems else "can",
+        "problems": candidate.problems,
+        "undo_plan_survives": not candidate.lost_undos,
+    }
 
 
 def entry_view(row: Row, state: Instance) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Between the engine's values and what travels or is stored: JSON by msgspec."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -223,20 +223,35 @@ def _trace_command(state: InstanceState, fact: f.CommandIssued) -> str:
 
 
 def effects_of(
-    row: Row, facts: Iterable[f.Fact], state: InstanceState, lanes: int, unseal: Unseal, *, only_open: bool = False
+    row: Row,
+    facts: Iterable[f.Fact],
+    state: InstanceState,
+    lanes: int,
+    unseal: Unseal,
+    *,
+    only_open: bool = False,
+    held: Collection[str] = (),
 ) -> list[Outgoing]:
     """The messages that a journal row asks for. `only_open`: `state` is newer than the row, so commands that it does
-    not wait for any more are left out."""
+    not wait for any more are left out. `held`: systems that nothing is sent to."""
     facts = list(facts)
     if any(type(fact) is f.InstanceStarted for fact in facts):
         _trace_start(state)
-    issued = [fact for fact in facts if type(fact) is f.CommandIssued]
-    if only_open:
-        wanted = {command.command for command in open_commands(state)}
-        issued = [fact for fact in issued if fact.command in wanted]
+    issued = [fact for fact in _asked(facts, state, only_open) if fact.system not in held]
     others = [fact for fact in facts if type(fact) in _REACHES_OTHERS]
     told = _for_others(row, others, state, lanes) if others else []
     return [*command_events(issued, state, lanes, unseal), *told, journal_event(row, state)]
+
+
+def _asked(facts: list[f.Fact], state: InstanceState, only_open: bool) -> list[f.CommandIssued]:
+    """The commands that the facts issue, and those that were held back and are released by them."""
+    issued = [fact for fact in facts if type(fact) is f.CommandIssued]
+    released = {fact.command for fact in facts if type(fact) is f.CommandReleased}
+    if not (only_open or released):
+        return issued
+    open_ = {command.command: command for command in open_commands(state)}
+    again = [open_[command] for command in sorted(released) if command in open_]
+    return [fact for fact in issued if not only_open or fact.command in open_] + again
 
 
 _REACHES_OTHERS = frozenset({f.ChildCalled, f.ChildTold, f.ParentTold, f.MessageThrown, f.SignalThrown, f.TimerSet})

@@ -1,6 +1,6 @@
 """What a batch of decided chains writes, in one transaction (the order of `saga_coordinator.store` is kept)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from saga_coordinator import wire
 from saga_coordinator.deciding import ASKED, Chain, Journalled, Poisoned, Refused, Stale, Waiting
+from saga_coordinator.engine import InstanceState, open_commands
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.effects import FINAL
@@ -15,6 +16,7 @@ from saga_coordinator.lanes import root_of
 from saga_coordinator.store import (
     blobs,
     erasures,
+    held_commands,
     instances,
     journal,
     locks,
@@ -25,6 +27,7 @@ from saga_coordinator.store import (
     timers,
 )
 from saga_coordinator.store.erasures import Erasure
+from saga_coordinator.store.held_commands import Held
 from saga_coordinator.store.instances import Claim, Instance
 from saga_coordinator.store.locks import Exchanged, Request
 from saga_coordinator.store.messages import Message, Subscription
@@ -46,6 +49,7 @@ class Writes(msgspec.Struct):
     rows: list[journal.Row] = []
     started: dict[str, Instance] = {}
     statuses: dict[str, tuple[str, int | None]] = {}
+    versions: dict[str, int] = {}
     claims: list[Claim] = []
     releases: list[Claim] = []
     queued: list[Queued] = []
@@ -62,6 +66,8 @@ class Writes(msgspec.Struct):
     listeners_over: set[tuple[str, int]] = set()
     consumed: list[tuple[str, str]] = []
     signals_over: list[tuple[str, str]] = []
+    held: dict[str, Held] = {}
+    held_over: set[str] = set()
     snapshots: list[tuple[str, int, bytes]] = []
     contents: dict[str, bytes] = {}
     references: set[tuple[str, str]] = set()
@@ -71,11 +77,12 @@ class Writes(msgspec.Struct):
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.rows or self.refusals or self.queued or self.timers_over or self.signals_over)
+        lasting = self.rows or self.refusals or self.queued
+        return not (lasting or self.timers_over or self.signals_over or self.held_over)
 
 
-def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
-    """Collect the writes of chains."""
+def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int, suspended: Collection[str] = ()) -> Writes:
+    """Collect the writes of chains; commands for the systems that are `suspended` are held."""
     writes = Writes()
     for chain in sorted(chains, key=lambda chain: chain.instance):
         for item, result in zip(chain.items, chain.results, strict=True):
@@ -90,6 +97,7 @@ def writes_of(chains: Iterable[Chain], now: int, snapshot_every: int) -> Writes:
                 writes.refusals.append(refusal)
             elif type(result) is Stale:
                 _stale(writes, item.input)
+        _hold(writes, chain, suspended)
         _subscriptions_again(writes, chain)
         _snapshot(writes, chain, snapshot_every)
     return writes
@@ -117,6 +125,40 @@ def _stale(writes: Writes, input_: i.Input) -> None:
         writes.timers_over.add((input_.instance, input_.timer))
     elif isinstance(input_, i.SignalArrived):
         writes.signals_over.append((input_.instance, input_.id))
+    elif isinstance(input_, i.CommandFreed):
+        writes.held_over.add(input_.command)
+
+
+def _hold(writes: Writes, chain: Chain, suspended: Collection[str]) -> None:
+    """What was issued or freed and is open at the end of the chain: held if its system is suspended, else it is out."""
+    if not suspended and not any(type(item.input) is i.CommandFreed for item in chain.items):
+        return
+    facts = [fact for entry in chain.entries for fact in entry.facts]
+    freed = {fact.command for fact in facts if type(fact) is f.CommandReleased}
+    asked = freed | {fact.command for fact in facts if type(fact) is f.CommandIssued}
+    if not asked or chain.state is None:
+        return
+    held = {row.command: row for row in held_of(chain.state, suspended, chain.state.now) if row.command in asked}
+    writes.held |= held
+    writes.held_over |= freed - held.keys()
+
+
+def held_of(state: InstanceState, suspended: Collection[str], now: int) -> list[Held]:
+    """The open commands of an instance that are for a suspended system."""
+    return [
+        Held(command.command, state.id, command.step, command.system, now)
+        for command in open_commands(state)
+        if command.system in suspended
+    ]
+
+
+def _migrated(writes: Writes, entry: Journalled, fact: f.Migrated) -> None:
+    id_ = entry.row.instance
+    new = writes.started.get(id_)
+    if new is not None:
+        writes.started[id_] = msgspec.structs.replace(new, version=fact.version)
+    else:
+        writes.versions[id_] = fact.version
 
 
 def _refer(writes: Writes, instance: str, contents: Mapping[str, bytes]) -> None:
@@ -209,6 +251,7 @@ def _values_erased(writes: Writes, entry: Journalled, fact: f.ValuesErased) -> N
 _COLLECT: dict[type, Callable[[Writes, Journalled, Any], None]] = {
     f.InstanceStarted: _started,
     f.StatusChanged: _status_changed,
+    f.Migrated: _migrated,
     f.TimerSet: _timer_set,
     f.TimerCleared: _timer_cleared,
     f.LocksRequested: _locks_requested,
@@ -254,6 +297,7 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Wr
     changes = [(status, at, id_) for id_, (status, at) in writes.statuses.items()]
     if instances.change(connection, changes) < len(changes):
         raise RowsLost  # purged meanwhile: what reopens an instance must not get lost with it
+    instances.migrate(connection, sorted((version, id_) for id_, version in writes.versions.items()))
     claims = sorted(writes.claims)
     if instances.claim(connection, claims) < len(claims):
         raise KeysLost
@@ -269,6 +313,8 @@ def write(connection: Connection, writes: Writes, now: int, again_at: int) -> Wr
     signals.listen(connection, [(*key, name) for key, name in sorted(writes.listeners.items())])
     signals.close(connection, sorted(writes.listeners_over))
     signals.consume(connection, sorted(writes.signals_over))
+    held_commands.insert(connection, writes.held.values())
+    held_commands.remove(connection, list(writes.held_over))
     journal.save_snapshots(connection, writes.snapshots)
     refusals.insert(connection, writes.refusals)
     erasures.insert(connection, list(writes.erasures.values()))

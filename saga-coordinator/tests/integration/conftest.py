@@ -166,7 +166,7 @@ class Hub:
         return broker
 
     def new_coordinator(self, broker: Any = None, parse: Parse = parse, **changes: Any) -> Coordinator:
-        given = {"lanes": 2, "timer_republish": 30.0, **changes}
+        given = {"lanes": 2, "timer_republish": 30.0, "suspension_interval": 0.0, **changes}
         settings = Settings(self.database_url, self.broker_url, **given)
         return create_coordinator(settings, broker or self.broker, self.store, parse)
 
@@ -264,6 +264,7 @@ class Hub:
 
         def step() -> bool:
             for coordinator in coordinators or (self.coordinator,):
+                coordinator.suspender.look()
                 self.turn(coordinator)
             self.route()
             self.connector.step()

@@ -163,6 +163,26 @@ def test_a_coordinator_whose_memory_is_old_decides_again_and_seals_again(hub: An
     assert_untold(stored(hub) + told(hub))
 
 
+def test_what_operators_give_a_step_is_sealed(hub: Any) -> None:
+    # given a step that is skipped with a password, and a token that is moved with another account number
+    instance = begin(hub)
+    (step,) = hub.state(instance).steps
+    skip = i.Skip(id="skip", instance=instance, step=step, output={"chosen": {"password": PASSWORD}}, by="key:ann")
+    hub.service.submit(hub.service.sealed(skip))
+    hub.drive(lambda: hub.state(instance).subscriptions)
+    (step,) = hub.state(instance).steps
+    customer = {"customer": {"iban": NEW_IBAN}}
+
+    # when
+    move = i.Move(id="move", instance=instance, step=step, to="pay", variables=customer, by="key:ann")
+    hub.service.submit(hub.service.sealed(move))
+    hub.drive(lambda: hub.status(instance) == "completed")
+
+    # then the system gets them, and nobody else
+    assert hub.connector.commands[-1].input == {"iban": NEW_IBAN, "token": TOKEN, "password": PASSWORD}
+    assert_untold(stored(hub) + told(hub))
+
+
 def test_a_document_that_is_told_twice_is_the_same_document(hub: Any) -> None:
     sealer = Sealer("a", b"k" * 32)
 

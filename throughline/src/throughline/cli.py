@@ -9,6 +9,7 @@ COMMANDS = {
     "serve": ("throughline.serve:serve", "Run the whole hub in one process."),
     "decision": ("throughline.decision_commands:decision", "Try decisions (DMN)."),
     "secrets": ("throughline.secrets_commands:secrets", "Change the master key of secrets."),
+    "instance": ("throughline.instance_commands:instance", "Look at instances and repair them."),
     "process": ("throughline.process_commands:process", "Test and check processes."),
 }
 

@@ -11,7 +11,7 @@ from saga_coordinator.engine.decide import Decision, decide
 from saga_coordinator.engine.effects import all_effects, effects
 from saga_coordinator.engine.evolve import evolve, fold
 from saga_coordinator.engine.illegal import IllegalInput
-from saga_coordinator.engine.plan import PlannedStep, undo_plan
+from saga_coordinator.engine.plan import PlannedStep, stands_against, undo_plan
 from saga_coordinator.engine.state import InstanceState, open_calls, open_commands
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "fold",
     "open_calls",
     "open_commands",
+    "stands_against",
     "undo_plan",
 ]

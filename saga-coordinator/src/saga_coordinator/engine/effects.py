@@ -15,6 +15,12 @@ class SendCommand(msgspec.Struct, frozen=True):
     fact: f.CommandIssued
 
 
+class ReleaseCommand(msgspec.Struct, frozen=True):
+    """Publish this command, which was issued before and has been held back."""
+
+    command: str
+
+
 class SetTimer(msgspec.Struct, frozen=True):
     """Wake the instance at `due` (ms)."""
 
@@ -101,6 +107,7 @@ class SetStatus(msgspec.Struct, frozen=True):
 
 Effect = (
     SendCommand
+    | ReleaseCommand
     | SetTimer
     | ClearTimer
     | OpenSubscription
@@ -122,6 +129,8 @@ def effects(fact: f.Fact) -> Effect | None:
     match fact:
         case f.CommandIssued():
             return SendCommand(fact)
+        case f.CommandReleased(command=command):
+            return ReleaseCommand(command)
         case f.TimerSet(timer=timer, due=due):
             return SetTimer(timer, due)
         case f.TimerCleared(timer=timer):

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 ERASED: Mapping[str, bool] = {"$erased": True}
 ERASED_TEXT = "$erased"
 # Data of events, people and systems: any JSON.
-VALUES = frozenset({"variables", "values", "input", "output", "payload", "details", "own", "result", "edited"})
+VALUES = frozenset(
+    {"variables", "values", "input", "output", "payload", "details", "own", "result", "edited", "before", "after"}
+)
 # What systems and expressions said, in words, and who was to do it.
 TEXTS = frozenset({"message", "reason", "documents", "assignee"})
 # How business objects are called.
@@ -29,6 +31,7 @@ KEPT = frozenset(
         *("expected_seq", "identifiers", "retry_after", "parent_step", "partial", "item", "body", "total", "together"),
         *("signal", "condition", "held", "elements", "child", "call", "what", "count", "finished", "number", "times"),
         *("pivoted", "error", "to", "of", "evidence", "left"),
+        *("cause", "suspended"),
     }
 )
 T = TypeVar("T", bound=msgspec.Struct)

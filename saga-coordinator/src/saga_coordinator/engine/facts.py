@@ -198,6 +198,14 @@ class CommandDeferred(_Fact, frozen=True, kw_only=True, tag="command-deferred"):
     reason: str = ""
 
 
+class CommandReleased(_Fact, frozen=True, kw_only=True, tag="command-released"):
+    """The command had not been sent because its system was suspended. It is sent now, and its time begins."""
+
+    step: int
+    command: str
+    at: int
+
+
 class StepAccepted(_Fact, frozen=True, kw_only=True, tag="step-accepted"):
     """The system took it and will tell later."""
 
@@ -461,13 +469,16 @@ class IncidentResolved(_Fact, frozen=True, kw_only=True, tag="incident-resolved"
 
 
 class OperatorActed(_Fact, frozen=True, kw_only=True, tag="operator-acted"):
-    """Who did what, and why."""
+    """Who did what, and why. `before` and `after` are what the act replaced, and by what, where it names something: an
+    input, variables, the place of a token, a version."""
 
     action: str
     by: str | None = None
     reason: str | None = None
     step: int | None = None
     evidence: str | None = None
+    before: Any = None
+    after: Any = None
 
 
 class StepSkipped(_Fact, frozen=True, kw_only=True, tag="step-skipped"):
@@ -487,7 +498,15 @@ class MoveBegun(_Fact, frozen=True, kw_only=True, tag="move-begun"):
 
 
 class InstanceSuspended(_Fact, frozen=True, kw_only=True, tag="instance-suspended"):
-    """Nothing begins from now on."""
+    """Nothing begins from now on. `cause` names the suspension of the whole process; "": it is this instance's own."""
+
+    cause: str = ""
+
+
+class SuspensionLifted(_Fact, frozen=True, kw_only=True, tag="suspension-lifted"):
+    """One cause of the suspension is gone; there are others."""
+
+    cause: str
 
 
 class InstanceResumed(_Fact, frozen=True, kw_only=True, tag="instance-resumed"):
@@ -665,6 +684,7 @@ Fact = (
     | RoundDone
     | CommandIssued
     | CommandDeferred
+    | CommandReleased
     | StepAccepted
     | StepCompleted
     | StepRejected
@@ -696,6 +716,7 @@ Fact = (
     | StepSkipped
     | MoveBegun
     | InstanceSuspended
+    | SuspensionLifted
     | InstanceResumed
     | TokenParked
     | TokensDropped

@@ -17,7 +17,8 @@ class _Input(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_
 
 class Start(_Input, frozen=True, kw_only=True, tag="start"):
     """Begin. `element` is the start event (None: the only none start event); `payload` is an event's data,
-    `traceparent` the W3C trace that the instance goes on with, `parent` the instance whose step calls this one."""
+    `traceparent` the W3C trace that the instance goes on with, `parent` the instance whose step calls this one.
+    `suspended`: it begins suspended, because of this (see `Suspend.cause`)."""
 
     process: str
     version: int
@@ -30,6 +31,7 @@ class Start(_Input, frozen=True, kw_only=True, tag="start"):
     traceparent: str | None = None
     parent: str | None = None
     parent_step: int = 0
+    suspended: str | None = None
 
 
 class CompletedOutcome(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="outcome", tag="completed"):
@@ -203,16 +205,19 @@ class ByHand(_Input, frozen=True, kw_only=True, tag="by-hand"):
 
 
 class Suspend(_Input, frozen=True, kw_only=True, tag="suspend"):
-    """Operator: nothing begins in this instance until it is resumed."""
+    """Operator: nothing begins in this instance until it is resumed. `cause` names a suspension of its whole process;
+    "": it is only about this instance."""
 
+    cause: str = ""
     by: str | None = None
     reason: str | None = None
     expected_seq: int | None = None
 
 
 class Resume(_Input, frozen=True, kw_only=True, tag="resume"):
-    """Operator: the instance goes on."""
+    """Operator: the instance goes on. With a `cause`, only that one is gone: it goes on if there is no other."""
 
+    cause: str | None = None
     by: str | None = None
     reason: str | None = None
     expected_seq: int | None = None
@@ -302,6 +307,13 @@ class LocksBusy(_Input, frozen=True, kw_only=True, tag="locks-busy"):
     holders: dict[str, str]
 
 
+class CommandFreed(_Input, frozen=True, kw_only=True, tag="command-freed"):
+    """The system that `command` is for was suspended, and is not any more: the command may go out now."""
+
+    step: int
+    command: str
+
+
 class Failed(_Input, frozen=True, kw_only=True, tag="failed"):
     """Another input of this instance could not be handled and is a dead letter now. `step`: whose it was."""
 
@@ -337,6 +349,7 @@ Input = (
     | ChooseFlows
     | LocksGranted
     | LocksBusy
+    | CommandFreed
     | Failed
     | Nudge
 )

@@ -26,13 +26,20 @@ def _problems(process: Process, state: InstanceState, elements: Mapping[str, str
         yield f"it is {state.status}"
     for step in state.steps.values():
         yield from _misplaced(process, state, step, elements)
-    for effect in state.log.values():
-        handler = elements.get(effect.handler, effect.handler) if effect.handler is not None else None
-        if handler is not None and not effect.undone and handler not in process.elements:
-            yield f"{effect.element} would not be undone any more: there is no {handler}"
+    yield from lost_undos(process, state, elements)
     for token in state.parked:
         if elements.get(token.element, token.element) not in process.elements:
             yield f"a token is on its way to {token.element}, which is not there"
+
+
+def lost_undos(process: Process, state: InstanceState, elements: Mapping[str, str]) -> list[str]:
+    """What would not be undone any more in this version, of what would be now."""
+    lost = []
+    for effect in state.log.values():
+        handler = elements.get(effect.handler, effect.handler) if effect.handler is not None else None
+        if handler is not None and not effect.undone and handler not in process.elements:
+            lost.append(f"{effect.element} would not be undone any more: there is no {handler}")
+    return lost
 
 
 def _misplaced(process: Process, state: InstanceState, step: Step, elements: Mapping[str, str]) -> Iterator[str]:
@@ -74,8 +81,9 @@ def migrate(turn: Turn, act: i.Migrate) -> None:
     """Go on in the version that the turn is decided with. Raises `IllegalInput` with all that stands against it."""
     against = problems(turn.process, turn.state, act.elements)
     if against:
-        raise IllegalInput("CANNOT_MIGRATE", "; ".join(against))
-    turn.emit(f.OperatorActed(action="migrate", by=act.by, reason=act.reason))
+        raise IllegalInput("CANNOT_MIGRATE", f"it cannot go on in version {act.version}: {'; '.join(against)}")
+    before, after = {"version": turn.state.version}, {"version": act.version, "elements": act.elements}
+    turn.emit(f.OperatorActed(action="migrate", by=act.by, reason=act.reason, before=before, after=after))
     turn.emit(f.Migrated(version=act.version, elements=act.elements))
     for step in list(turn.state.steps.values()):
         if not step.lingers and step.undoes is None:

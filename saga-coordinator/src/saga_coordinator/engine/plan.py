@@ -38,6 +38,17 @@ def undo_plan(process: Process, state: InstanceState) -> list[PlannedStep]:
     return running + [_planned(process, state, order) for order in orders_to_undo(state)]
 
 
+def stands_against(state: InstanceState) -> str:
+    """Why a cancel with undo would be refused now; "": it would not."""
+    if state.ended:
+        return f"the instance is {state.status}"
+    if state.pivoted:
+        return "the point of no return is passed: cancel without undo, or let it go forward"
+    if state.stopping is not None:
+        return f"the instance is on its way to {state.stopping.then}"
+    return ""
+
+
 def _planned(process: Process, state: InstanceState, order: int) -> PlannedStep:
     effect = state.log[order]
     undo = effect.undo

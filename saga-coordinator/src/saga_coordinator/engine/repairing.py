@@ -24,7 +24,8 @@ def skip(turn: Turn, step: Step, act: i.Skip) -> None:
         flows = [] if step.item is not None else _ways(turn, step, values)
     except (ExpressionFailed, Unevaluable) as error:
         raise IllegalInput("BAD_OUTPUT", f"after {element.id} with this output: {error}") from error
-    turn.emit(f.OperatorActed(action="skip", by=act.by, reason=act.reason, step=step.id))
+    after = {"output": act.output}
+    turn.emit(f.OperatorActed(action="skip", by=act.by, reason=act.reason, step=step.id, after=after))
     turn.emit(f.StepSkipped(step=step.id, element=element.id, output=act.output))
     turn.merge(step.scope, values)
     interrupt(turn, step.id)
@@ -53,7 +54,7 @@ def move(turn: Turn, step: Step, act: i.Move) -> None:
     if step.item is not None:
         raise IllegalInput("NOT_OPEN", f"step {step.id} is one item of {step.element}: skip it, or move the whole")
     orders = _between(turn, step, act.to) if act.undo else []
-    turn.emit(f.OperatorActed(action="move", by=act.by, reason=act.reason, step=step.id))
+    _tell_move(turn, step, act)
     turn.merge(step.scope, act.variables)
     interrupt(turn, step.id)
     if not orders:
@@ -62,6 +63,22 @@ def move(turn: Turn, step: Step, act: i.Move) -> None:
     waiting = turn.new_id()
     turn.emit(f.MoveBegun(step=waiting, element=act.to, scope=step.scope))
     start_walk(turn, orders, f"moved back to {act.to}", waiting)
+
+
+def _tell_move(turn: Turn, step: Step, act: i.Move) -> None:
+    before: dict[str, Any] = {"element": step.element}
+    after: dict[str, Any] = {"element": act.to}
+    if act.variables:
+        before |= replaced(turn, step.scope, act.variables)
+        after |= {"variables": act.variables}
+    told = f.OperatorActed(action="move", by=act.by, reason=act.reason, step=step.id, before=before, after=after)
+    turn.emit(told)
+
+
+def replaced(turn: Turn, scope: int, values: dict[str, Any]) -> dict[str, Any]:
+    """What the variables that an act replaces were."""
+    visible = turn.state.variables(scope)
+    return {"variables": {name: visible[name] for name in values if name in visible}}
 
 
 def _check_on_path(turn: Turn, step: Step) -> None:

@@ -229,7 +229,8 @@ class Absent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """One saga. `seq` is the number of journal rows folded, `now` the time (ms) of the last of them."""
+    """One saga. `seq` is the number of journal rows folded, `now` the time (ms) of the last of them. `suspensions`: the
+    causes for which it is `suspended`."""
 
     id: str
     process: str = ""
@@ -247,6 +248,7 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
     told: int = 0
     pivoted: bool = False
     suspended: bool = False
+    suspensions: tuple[str, ...] = ()
     parked: tuple[Parked, ...] = ()
     held: tuple[int, ...] = ()
     erased: bool = False
@@ -287,6 +289,7 @@ class InstanceState(msgspec.Struct, omit_defaults=True, kw_only=True):
             told=self.told,
             pivoted=self.pivoted,
             suspended=self.suspended,
+            suspensions=self.suspensions,
             parked=self.parked,
             held=self.held,
             erased=self.erased,

@@ -1,19 +1,36 @@
 """A suspended instance begins nothing: replies, messages and people's work are taken, tokens stay where they are, and
-timers that are due wait. Resumed, it goes on with all of that. So do the instances that it has called."""
+timers that are due wait. Resumed, it goes on with all of that. So do the instances that it has called.
+
+It is suspended as long as there is a cause: somebody meant it (""), its caller is suspended, or its whole process is.
+"""
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine.state import open_calls
 from saga_coordinator.engine.turn import Turn
 
+CALLER = "caller"
 
-def suspend(turn: Turn) -> None:
+
+def suspend(turn: Turn, cause: str = "") -> None:
     """Nothing begins from now on."""
-    turn.emit(f.InstanceSuspended())
-    _tell_children(turn, "suspend")
+    already = turn.state.suspended
+    turn.emit(f.InstanceSuspended(cause=cause))
+    if not already:
+        _tell_children(turn, "suspend")
+
+
+def lift(turn: Turn, cause: str) -> list[int]:
+    """The cause is gone. As `resume` where it was the last; nothing happens where it was none."""
+    if cause not in turn.state.suspensions:
+        return []
+    if len(turn.state.suspensions) == 1:
+        return resume(turn)
+    turn.emit(f.SuspensionLifted(cause=cause))
+    return []
 
 
 def resume(turn: Turn) -> list[int]:
-    """Everything goes on; the timers that have become due meanwhile."""
+    """Everything goes on, whatever the causes; the timers that have become due meanwhile."""
     held = list(turn.state.held)
     parked = turn.state.parked
     turn.emit(f.InstanceResumed())

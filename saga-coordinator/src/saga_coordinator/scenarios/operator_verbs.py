@@ -28,6 +28,8 @@ def operator(stage: Stage, action: Action) -> None:
 
 def _retry(stage: Stage, subject: Any, told: dict[str, Any]) -> None:
     run, step = stage.root, None
+    if "input" in told:  # as the API calls it
+        told["edited"] = told.pop("input")
     if isinstance(subject, str) and subject != "all":
         run, found = _stuck(stage, Address.read(subject))
         step = found.id

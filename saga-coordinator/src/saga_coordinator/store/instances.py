@@ -50,6 +50,11 @@ _update = bulk.Bulk(
     postgresql="UPDATE instances SET status = v.status, ended_at = v.ended_at FROM {v} WHERE instances.id = v.id",
     sqlite="UPDATE instances SET status = ?, ended_at = ? WHERE id = ?",
 )
+_migrate = bulk.Bulk(
+    {"version": "integer", "id": "text"},
+    postgresql="UPDATE instances SET version = v.version FROM {v} WHERE instances.id = v.id",
+    sqlite="UPDATE instances SET version = ? WHERE id = ?",
+)
 _claim = bulk.Bulk(
     {"process": "text", "key": "text", "instance_id": "text"},
     postgresql="INSERT INTO business_keys (process, key, instance_id, generation, released)"
@@ -77,6 +82,11 @@ def insert(connection: Connection, rows: Sequence[Instance]) -> None:
 def change(connection: Connection, rows: Sequence[tuple[str, int | None, str]]) -> int:
     """(status, ended_at, id), sorted by id; how many of them are there."""
     return _update.run(connection, rows)
+
+
+def migrate(connection: Connection, rows: Sequence[tuple[int, str]]) -> None:
+    """(version, id) of instances that go on in another version."""
+    _migrate.run(connection, rows)
 
 
 def claim(connection: Connection, claims: Sequence[Claim]) -> int:
@@ -107,6 +117,7 @@ def search(
     connection: Connection,
     *,
     process: str | None = None,
+    version: int | None = None,
     status: str | None = None,
     business_key: str | None = None,
     root: str | None = None,
@@ -119,6 +130,8 @@ def search(
     statement = select(instances).where(instances.c.id > after).order_by(instances.c.id).limit(limit)
     if process is not None:
         statement = statement.where(instances.c.process == process)
+    if version is not None:
+        statement = statement.where(instances.c.version == version)
     if status is not None:
         statement = statement.where(instances.c.status == status)
     if business_key is not None:

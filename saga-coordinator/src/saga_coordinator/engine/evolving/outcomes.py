@@ -29,6 +29,16 @@ def _command_deferred(state: InstanceState, fact: f.CommandDeferred) -> None:
         state.steps[step.id] = replace(step, command=replace(step.command, at=fact.until))
 
 
+def _command_released(state: InstanceState, fact: f.CommandReleased) -> None:
+    step = state.steps.get(fact.step)
+    if step is None:
+        return
+    if step.command is not None and step.command.command == fact.command:
+        state.steps[step.id] = replace(step, command=replace(step.command, at=fact.at))
+    elif step.probe is not None and step.probe.command == fact.command:
+        state.steps[step.id] = replace(step, probe=replace(step.probe, at=fact.at))
+
+
 def _step_accepted(state: InstanceState, fact: f.StepAccepted) -> None:
     change(state, fact.step, phase=Phase.ACCEPTED, accepted=True, reference=fact.reference)
 
@@ -159,6 +169,7 @@ APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.StepWaiting: _step_waiting,
     f.CommandIssued: _command_issued,
     f.CommandDeferred: _command_deferred,
+    f.CommandReleased: _command_released,
     f.StepAccepted: _step_accepted,
     f.StepCompleted: _step_completed,
     f.ChildEffectsKept: _child_effects_kept,

@@ -56,10 +56,15 @@ def _move_begun(state: InstanceState, fact: f.MoveBegun) -> None:
 
 def _suspended(state: InstanceState, fact: f.InstanceSuspended) -> None:
     state.suspended = True
+    state.suspensions = (*state.suspensions, fact.cause)
+
+
+def _lifted(state: InstanceState, fact: f.SuspensionLifted) -> None:
+    state.suspensions = tuple(cause for cause in state.suspensions if cause != fact.cause)
 
 
 def _resumed(state: InstanceState, fact: f.InstanceResumed) -> None:
-    state.suspended, state.parked, state.held = False, (), ()
+    state.suspended, state.suspensions, state.parked, state.held = False, (), (), ()
 
 
 def _token_parked(state: InstanceState, fact: f.TokenParked) -> None:
@@ -89,6 +94,7 @@ APPLY: dict[type, Callable[[InstanceState, Any], None]] = {
     f.InstanceStopping: _instance_stopping,
     f.MoveBegun: _move_begun,
     f.InstanceSuspended: _suspended,
+    f.SuspensionLifted: _lifted,
     f.InstanceResumed: _resumed,
     f.TokenParked: _token_parked,
     f.TokensDropped: _tokens_dropped,

@@ -14,7 +14,7 @@ from saga_coordinator.engine.interrupting import interrupt
 from saga_coordinator.engine.outcomes import applied
 from saga_coordinator.engine.process import Element, Kind, Trigger
 from saga_coordinator.engine.recovery import stop
-from saga_coordinator.engine.repairing import by_hand, move, skip
+from saga_coordinator.engine.repairing import by_hand, move, replaced, skip
 from saga_coordinator.engine.resuming import check, resume
 from saga_coordinator.engine.state import ROOT, Phase, Step
 from saga_coordinator.engine.throwing import throw_error, throw_escalation
@@ -48,12 +48,23 @@ def _retry(turn: Turn, act: i.Retry) -> bool:
         raise IllegalInput("NO_INCIDENT", "the instance has no incident")
     for step_id in wanted:
         check(turn, turn.state.steps[step_id], act)
-    turn.emit(f.OperatorActed(action="retry", by=act.by, reason=act.reason, step=act.step))
+    turn.emit(_retried(turn, act))
     for step_id in wanted:
         step = turn.state.steps.get(step_id)
         if step is not None and step.incident is not None:
             resume(turn, step, act)
     return True
+
+
+def _retried(turn: Turn, act: i.Retry) -> f.OperatorActed:
+    """What is told of a retry: with an edited input, both inputs; with an answer, the answer."""
+    before = after = None
+    if act.step is not None and act.edited is not None:
+        asked = turn.state.steps[act.step].command
+        before, after = {"input": asked.input if asked else None}, {"input": act.edited}
+    elif act.happened is not None:
+        after = {"happened": act.happened, "output": act.output}
+    return f.OperatorActed(action="retry", by=act.by, reason=act.reason, step=act.step, before=before, after=after)
 
 
 def _cancel(turn: Turn, act: i.Cancel) -> bool:
@@ -65,7 +76,7 @@ def _cancel(turn: Turn, act: i.Cancel) -> bool:
     stopping = turn.state.stopping
     if stopping is not None and (act.undo or not turn.state.incidents):
         raise IllegalInput("ALREADY_STOPPING", f"the instance is on its way to {stopping.then}")
-    turn.emit(f.OperatorActed(action="cancel", by=act.by, reason=act.reason))
+    turn.emit(f.OperatorActed(action="cancel", by=act.by, reason=act.reason, after={"undo": act.undo}))
     if turn.state.suspended:
         suspending.resume(turn)
     if stopping is not None:
@@ -118,7 +129,15 @@ def _set_variables(turn: Turn, act: i.SetVariables) -> bool:
     if turn.state.ended:
         raise IllegalInput("ENDED", f"the instance is {turn.state.status}")
     scope = ROOT if act.step is None else _open_step(turn, act.step).scope
-    turn.emit(f.OperatorActed(action="set-variables", by=act.by, reason=act.reason, step=act.step))
+    told = f.OperatorActed(
+        action="set-variables",
+        by=act.by,
+        reason=act.reason,
+        step=act.step,
+        before=replaced(turn, scope, act.values),
+        after={"variables": act.values},
+    )
+    turn.emit(told)
     turn.merge(scope, act.values)
     return True
 
@@ -142,7 +161,8 @@ def _fire_event(turn: Turn, act: i.FireEvent) -> bool:
     event = turn.process.elements.get(act.element)
     if event is None or step.lingers or not _waits_for(turn, step, event):
         raise IllegalInput("NOT_OPEN", f"step {step.id} ({step.element}) does not wait for {act.element}")
-    turn.emit(f.OperatorActed(action="fire-event", by=act.by, reason=act.reason, step=act.step))
+    after = {"element": act.element}
+    turn.emit(f.OperatorActed(action="fire-event", by=act.by, reason=act.reason, step=act.step, after=after))
     fire(turn, step, event, act.payload)
     return True
 
@@ -181,20 +201,25 @@ def _by_hand(turn: Turn, act: i.ByHand) -> bool:
 
 
 def _suspend(turn: Turn, act: i.Suspend) -> bool:
+    """Whoever suspends a whole process asks all of its instances, however they stand."""
     _expect(turn, act.expected_seq)
-    if turn.state.ended or turn.state.suspended:
-        raise IllegalInput("ENDED" if turn.state.ended else "SUSPENDED", f"the instance is {turn.state.status}")
-    turn.emit(f.OperatorActed(action="suspend", by=act.by, reason=act.reason))
-    suspending.suspend(turn)
+    ended, known = turn.state.ended, act.cause in turn.state.suspensions
+    if (ended or known) and not act.cause:
+        raise IllegalInput("ENDED" if ended else "SUSPENDED", f"the instance is {turn.state.status}")
+    if not (ended or known):
+        turn.emit(f.OperatorActed(action="suspend", by=act.by, reason=act.reason))
+        suspending.suspend(turn, act.cause)
     return True
 
 
 def _resume(turn: Turn, act: i.Resume) -> bool:
     _expect(turn, act.expected_seq)
+    if act.cause is not None and act.cause not in turn.state.suspensions:
+        return True
     if not turn.state.suspended:
         raise IllegalInput("NOT_SUSPENDED", f"the instance is {turn.state.status}")
     turn.emit(f.OperatorActed(action="resume", by=act.by, reason=act.reason))
-    go_on(turn)
+    go_on(turn, act.cause)
     return True
 
 

@@ -14,7 +14,7 @@ from saga_coordinator.engine.happening import fire, happen
 from saga_coordinator.engine.incidents import CANNOT_BE_HANDLED, raise_incident
 from saga_coordinator.engine.locking import granted, timed_out
 from saga_coordinator.engine.outcomes import reply, unknown
-from saga_coordinator.engine.state import Phase, Step, Subscription, Timer
+from saga_coordinator.engine.state import Phase, Step, Subscription, Timer, open_commands
 from saga_coordinator.engine.turn import Turn
 from saga_coordinator.engine.waiting import disarm
 
@@ -35,9 +35,10 @@ def _timer_due(turn: Turn, due: i.TimerDue) -> bool:
     return True
 
 
-def go_on(turn: Turn) -> None:
-    """A suspended instance is resumed: with the timers that have become due meanwhile, too."""
-    for timer_id in suspending.resume(turn):
+def go_on(turn: Turn, cause: str | None = None) -> None:
+    """A suspended instance is resumed (with a `cause`: unless there is another one), with the timers that have become
+    due meanwhile, too."""
+    for timer_id in suspending.resume(turn) if cause is None else suspending.lift(turn, cause):
         timer = turn.state.timers.get(timer_id)
         if timer is not None:
             fire_timer(turn, timer)
@@ -143,6 +144,13 @@ def _nudge(turn: Turn, nudge: i.Nudge) -> bool:
     return True
 
 
+def _command_freed(turn: Turn, freed: i.CommandFreed) -> bool:
+    """Whoever does not wait for the command any more has it never sent."""
+    if any(command.command == freed.command for command in open_commands(turn.state)):
+        turn.emit(f.CommandReleased(step=freed.step, command=freed.command, at=turn.now))
+    return True
+
+
 HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
     i.Reply: _reply,
     i.TimerDue: _timer_due,
@@ -150,6 +158,7 @@ HANDLE: dict[type, Callable[[Turn, Any], bool]] = {
     i.SignalArrived: _signal_arrived,
     i.LocksGranted: _locks_granted,
     i.LocksBusy: _locks_busy,
+    i.CommandFreed: _command_freed,
     i.Failed: _failed,
     i.Nudge: _nudge,
 }

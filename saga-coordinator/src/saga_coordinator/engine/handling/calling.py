@@ -74,8 +74,11 @@ def _keep_effects(turn: Turn, step: Step, report: i.ChildReported) -> None:
 
 def _parent_asked(turn: Turn, ask: i.ParentAsked) -> bool:
     if ask.what == "suspend":
-        if not turn.state.ended and not turn.state.suspended:
-            suspending.suspend(turn)
+        if not turn.state.ended and suspending.CALLER not in turn.state.suspensions:
+            suspending.suspend(turn, suspending.CALLER)
+        return True
+    if ask.what == "resume":
+        go_on(turn, suspending.CALLER)
         return True
     if turn.state.suspended:
         go_on(turn)

@@ -36,6 +36,8 @@ def _start(turn: Turn, start: i.Start) -> bool:
             parent_step=start.parent_step,
         )
     )
+    if start.suspended is not None:
+        turn.emit(f.InstanceSuspended(cause=start.suspended))
     set_instance_deadline(turn)
     open_listeners(turn, ROOT, process.body)
     if begun.kind in (Kind.CATCH_EVENT, Kind.RECEIVE_TASK):
