@@ -68,7 +68,7 @@ class Instances:
 
     async def erase_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Forget its values."""
-        return await self._act(id, "erase", body)
+        return await self.act(id, "erase", body)
 
     async def retry_instance(self, id: str, body: dict[str, Any]) -> Response:  # noqa: A002
         """Every incident again."""

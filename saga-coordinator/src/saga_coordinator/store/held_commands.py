@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select, update
 
 from saga_coordinator.models import held_commands
-from saga_coordinator.store import bulk
+from service_kit import bulk
 
 
 class Held(msgspec.Struct, frozen=True, order=True):
