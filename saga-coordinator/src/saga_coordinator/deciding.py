@@ -24,7 +24,7 @@ from saga_coordinator.store.journal import Row
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
 from saga_coordinator.store.tombstones import Tombstone
-from saga_coordinator.suspensions import Suspended, Suspensions
+from saga_coordinator.suspensions import NOTHING, Suspended, Suspensions
 from saga_coordinator.vault import Vault
 from service_kit.broker import Delivery
 from service_kit.sealing import is_marked
@@ -139,10 +139,10 @@ class Decider:
         stored: Mapping[tuple[str, str], Row],
         refused: Mapping[str, Refusal | Queued],
         vault: Vault,
-        suspensions: Suspensions,
-        suspended: Suspended,
         spoiled: str = "",
         purged: Mapping[str, Tombstone] | None = None,
+        suspensions: Suspensions | None = None,
+        suspended: Suspended = NOTHING,
     ) -> None:
         self._registry = registry
         self._now = now
@@ -180,7 +180,7 @@ class Decider:
             return self._without_instance(input_)
         if self._spoiled:
             return Poisoned(self._spoiled)
-        if type(input_) is i.Suspend and input_.cause and not self._suspensions.is_active(input_.cause):
+        if type(input_) is i.Suspend and input_.cause and not self._is_active(input_.cause):
             return Stale()  # it was under way for so long that the process has been resumed
         try:
             return self._decided(chain, input_, taken)
@@ -234,6 +234,9 @@ class Decider:
         stored = blobs.put_aside(given, aside)
         told = blobs.put_aside(wire.encode(facts), aside)
         return Row(input_.instance, seq, input_.at, input_.id, stored, told, aside)
+
+    def _is_active(self, cause: str) -> bool:
+        return self._suspensions is not None and self._suspensions.is_active(cause)
 
     def _begins(self, process: Process, input_: Any) -> Any:
         """A start as it is decided: as a child, and as that of an instance that is suspended from the first."""

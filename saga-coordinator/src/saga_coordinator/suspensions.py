@@ -23,6 +23,9 @@ class Suspended(msgspec.Struct, frozen=True):
     processes: dict[str, str] = {}
 
 
+NOTHING = Suspended()
+
+
 class Suspensions:
     """The rows as they were a moment ago. Thread-safe. Raises sqlalchemy's errors where it has to look and cannot."""
 
@@ -30,7 +33,7 @@ class Suspensions:
         self._store = store
         self._interval = interval
         self._lock = threading.Lock()
-        self._seen = Suspended()
+        self._seen = NOTHING
         self._seen_at = float("-inf")
 
     def current(self) -> Suspended:

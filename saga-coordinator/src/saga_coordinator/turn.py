@@ -138,10 +138,10 @@ class Turn:
             self._stored,
             self._refused,
             context.vault,
-            context.suspensions,
-            self._suspended,
             self._spoiled,
             self._purged,
+            context.suspensions,
+            self._suspended,
         )
         return [
             decider.chain(instance, self._items[instance], known, fresh=fresh) for instance, known in states.items()
