@@ -16,7 +16,6 @@ from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Process
 from saga_coordinator.registry import Registry
 from saga_coordinator.store.journal import Row
-from saga_coordinator.suspensions import Suspended, Suspensions
 from saga_coordinator.vault import Vault
 from service_kit.broker import Delivery, Outgoing
 from service_kit.messages import COMMAND, CloudEvent, Command
@@ -70,7 +69,6 @@ class Sagas:
         engine = create_engine("sqlite://")
         self._registry = _OneProcess(process)
         self._vault = Vault(engine, None)
-        self._suspensions = Suspensions(engine, interval=0.0)  # nothing is suspended here
         self._rows_compete = rows_compete
         self._told: list[Told] = [Told()]
         self._numbers: dict[Any, int] = {}
@@ -122,7 +120,7 @@ class Sagas:
     def _chain(self, remembered: int, input_: i.Input, now: int, *, fresh: bool) -> Chain:
         told = self._told[remembered]
         known = Known(told.state, dict.fromkeys(told.rows, 1), whole=True) if told.state else None
-        decider = Decider(self._registry, now, {}, {}, self._vault, self._suspensions, Suspended())
+        decider = Decider(self._registry, now, {}, {}, self._vault)
         return decider.chain(INSTANCE, [Item(_NO_DELIVERY, input_)], known, fresh=fresh)
 
     def _journalled(self, saga: int, remembered: int, result: Journalled) -> Decided:
