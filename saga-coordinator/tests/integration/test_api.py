@@ -192,7 +192,8 @@ async def test_nothing_of_an_instance_that_has_ended_would_be_undone(hub: Any, c
     plan = (await client.get(f"/instances/{ended['id']}/undo-plan")).json()
 
     # then
-    assert plan == {"instance": ended["id"], "seq": ended["seq"], "steps": []}
+    assert (plan["instance"], plan["seq"], plan["steps"], plan["open"]) == (ended["id"], ended["seq"], [], [])
+    assert (plan["possible"], plan["reason"]) == (False, "the instance is completed")
 
 
 async def test_a_start_may_name_the_event_that_begins_and_bring_its_data(hub: Any, client: httpx.AsyncClient) -> None:
