@@ -493,7 +493,7 @@ def test_a_purge_that_could_not_be_told_is_told_by_the_next(hub: Any) -> None:
     assert [each.instance for each in told(hub)] == [request.instance]
 
 
-MANY, ROWS = 12, 6  # instances, and rows of each
+MANY, ROWS = 8, 6  # instances, and rows of each
 KILLED = """
 import sys
 from saga_coordinator import bpmn
@@ -530,7 +530,7 @@ def test_a_purge_survives_kills_at_random_moments(hub: Any, tmp_path: Path) -> N
         ) as process:
             try:
                 assert any(line.startswith("ready") for line in process.stdout or ())
-                enough = min(_progress(hub) + chance.randint(4, 16), MANY * (ROWS + 2))
+                enough = min(_progress(hub) + chance.randint(3, 9), MANY * (ROWS + 2))
                 hub.until(partial(_has_come_to, hub, enough))
             finally:
                 process.kill()
