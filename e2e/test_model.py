@@ -58,7 +58,7 @@ def test_no_effect_is_doubled_lost_or_left_and_everything_comes_to_rest(size: Si
         replace(ONE_TASK, together=3, faults=("connector-crash", "duplicate", "no-answer", "lapse", "cancel")),
         replace(ONE_TASK, together=3, faults=CRASHES_AND_LOSSES),
         replace(ONE_TASK, each=2),
-        replace(BEYOND, faults=tuple(fault for fault in FAULTS if fault != "lose")),
+        replace(BEYOND, together=2, faults=tuple(fault for fault in FAULTS if fault != "lose")),
     ],
     ids=[
         "refused",
