@@ -19,6 +19,7 @@ COMPLETES = Size(together=1, refuses=NOTHING)
 ONE_TASK = Size(together=2, refuses=NOTHING, tasks=("a",))
 # What lands later than promised is told by its sender alone: it must live, and its reply must not be lost.
 BEYOND = replace(ONE_TASK, beyond=1, together=3, faults=("lapse", "nudge", "retry"))
+CRASHES_AND_LOSSES = ("coordinator-crash", "connector-crash", "lose", "lag", "nudge", "refuse")
 
 
 def check(size: Size) -> Report:
@@ -54,11 +55,21 @@ def test_no_effect_is_doubled_lost_or_left_and_everything_comes_to_rest(size: Si
         replace(COMPLETES, together=2),
         replace(ONE_TASK, coordinators=2),
         replace(ONE_TASK, connectors=2),
-        replace(ONE_TASK, together=3),
+        replace(ONE_TASK, together=3, faults=("connector-crash", "duplicate", "no-answer", "lapse", "cancel")),
+        replace(ONE_TASK, together=3, faults=CRASHES_AND_LOSSES),
         replace(ONE_TASK, each=2),
-        replace(BEYOND, faults=tuple(fault for fault in FAULTS if fault != "lose")),
+        replace(BEYOND, together=2, faults=tuple(fault for fault in FAULTS if fault != "lose")),
     ],
-    ids=["refused", "completes", "coordinators", "connectors", "three faults", "the same fault twice", "beyond"],
+    ids=[
+        "refused",
+        "completes",
+        "coordinators",
+        "connectors",
+        "three faults",
+        "three others",
+        "the same fault twice",
+        "beyond",
+    ],
 )
 def test_the_same_holds_in_larger_worlds(size: Size) -> None:
     print(check(size))
