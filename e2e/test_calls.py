@@ -81,15 +81,22 @@ def deploy(hub: EmbeddedHub | ServicesHub) -> None:
         Api(hub).deploy((PROCESSES / f"{name}.bpmn").read_bytes())
 
 
+STORMS = [pytest.param(24, 4, id="short"), pytest.param(80, 10, id="long", marks=pytest.mark.long)]
+
+
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(("orders", "kills"), STORMS)
 def test_calls_and_their_undos_survive_kills_of_an_embedded_hub(
-    embedded_hub: EmbeddedHub, sandbox: SandboxProcess
+    embedded_hub: EmbeddedHub, sandbox: SandboxProcess, orders: int, kills: int
 ) -> None:
     deploy(embedded_hub)
-    CallStorm(orders=80, kills=10, seed=20261126).rage(embedded_hub, sandbox)
+    CallStorm(orders=orders, kills=kills, seed=20261126).rage(embedded_hub, sandbox)
 
 
 @pytest.mark.timeout(600)
-def test_calls_and_their_undos_survive_kills_of_services(services_hub: ServicesHub, sandbox: SandboxProcess) -> None:
+@pytest.mark.parametrize(("orders", "kills"), STORMS)
+def test_calls_and_their_undos_survive_kills_of_services(
+    services_hub: ServicesHub, sandbox: SandboxProcess, orders: int, kills: int
+) -> None:
     deploy(services_hub)
-    CallStorm(orders=80, kills=10, seed=20261127).rage(services_hub, sandbox)
+    CallStorm(orders=orders, kills=kills, seed=20261127).rage(services_hub, sandbox)
