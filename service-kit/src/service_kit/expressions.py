@@ -16,6 +16,7 @@ cache per thread. Numbers are IEEE doubles: integers beyond 2^53 - 1 would lose 
 import math
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -26,6 +27,10 @@ from service_kit.errors import KitError
 from service_kit.expression_guards import Refused
 
 TIME_LIMIT_MS = 100
+# The evaluator looks at the clock on the wall. A machine that gave the thread less than half of its time in between is
+# to blame itself: the expression is evaluated again.
+TRIES_WITHOUT_PROCESSOR = 5
+_OUT_OF_TIME = "D1012"
 DEPTH_LIMIT = 200
 SEQUENCE_LIMIT = 100_000
 SOURCE_LIMIT = 32_768
@@ -107,19 +112,24 @@ _thread = _Thread()
 
 def _evaluate(source: str, data: Any, variables: dict[str, Any] | None) -> Any:
     compiled = _thread.compiled.get(source) or _compile_here(source)
-    expression_guards.begin()
-    try:
-        return compiled.evaluate(
-            data,
-            variables,
-            timeout=TIME_LIMIT_MS,
-            max_stack_depth=DEPTH_LIMIT,
-            max_sequence_length=SEQUENCE_LIMIT,
-        )
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # the evaluator's panics are no Exceptions
-        raise ExpressionFailed(_reason(error)) from error
+    for last in (False,) * TRIES_WITHOUT_PROCESSOR + (True,):
+        expression_guards.begin()
+        began = time.thread_time()
+        try:
+            return compiled.evaluate(
+                data,
+                variables,
+                timeout=TIME_LIMIT_MS,
+                max_stack_depth=DEPTH_LIMIT,
+                max_sequence_length=SEQUENCE_LIMIT,
+            )
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the evaluator's panics are no Exceptions
+            used = (time.thread_time() - began) * 1_000
+            if last or used > TIME_LIMIT_MS / 2 or _OUT_OF_TIME not in str(error):
+                raise ExpressionFailed(_reason(error)) from error
+    raise AssertionError("the last try returns or raises")
 
 
 def _reason(error: BaseException) -> str:

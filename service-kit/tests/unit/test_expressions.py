@@ -1,5 +1,8 @@
 """JSONata as the hub uses it: deterministic, limited, and honest about numbers."""
 
+import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -228,3 +231,30 @@ def test_a_list_of_one_stays_a_list_where_the_mapping_says_so() -> None:
 
     assert expressions.compile('[lines.{"sku": sku}]')(document) == [{"sku": "A"}]
     assert expressions.compile("lines.sku")(document) == "A"
+
+
+STOPPED_NOW_AND_THEN = """
+from service_kit import expressions
+
+slow = expressions.compile("$sum($map([1..6000], function($n) { $n * 2 }))")
+print("ready", flush=True)
+for _ in range(40):
+    assert slow({}) == 36006000
+"""
+
+
+def test_an_expression_does_not_fail_because_the_machine_does_something_else() -> None:
+    # given
+    with subprocess.Popen([sys.executable, "-c", STOPPED_NOW_AND_THEN], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+
+        # when
+        while child.poll() is None:
+            child.send_signal(signal.SIGSTOP)
+            threading.Event().wait(0.15)  # longer than the limit
+            child.send_signal(signal.SIGCONT)
+            threading.Event().wait(0.05)
+
+    # then
+    assert child.returncode == 0
