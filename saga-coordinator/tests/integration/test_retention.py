@@ -420,7 +420,9 @@ def test_long_journals_are_deleted_in_small_transactions(hub: Any) -> None:
     assert traces(hub, *[request.instance for request in requests]) == {}
 
 
-@pytest.mark.parametrize("archived", [True, False], ids=["archived", "not archived"])
+@pytest.mark.parametrize(
+    "archived", [True, pytest.param(False, marks=pytest.mark.long)], ids=["archived", "not archived"]
+)
 def test_whoever_dies_in_the_middle_of_a_purge_is_continued(hub: Any, tmp_path: Path, archived: bool) -> None:
     """Death before each commit and before each message, one after the other: the next one goes on from there."""
     # given
@@ -514,6 +516,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_a_purge_survives_kills_at_random_moments(hub: Any, tmp_path: Path) -> None:
     # given
     requests = [run(hub, variables={"order": number}) for number in range(MANY)]
