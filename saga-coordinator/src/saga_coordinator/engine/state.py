@@ -31,7 +31,6 @@ class Phase(StrEnum):
     INCIDENT = "incident"
 
 
-COMMAND_OUT = frozenset({Phase.EXECUTING, Phase.PROBING})
 BUSY = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.BACKOFF, Phase.ENTERED, Phase.CALLING})
 
 
