@@ -1,15 +1,19 @@
 """A hub without services: a store, a broker and a fake connector, on both pairs."""
 
+import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
 from saga_coordinator import bpmn, wire
+from saga_coordinator.app import create_app
 from saga_coordinator.context import Done
 from saga_coordinator.coordinator import Coordinator, create_coordinator
 from saga_coordinator.correlation import Routed
@@ -28,6 +32,7 @@ from service_kit import calendars, expressions
 from service_kit.broker import Broker, Consumer, Delivery, Outgoing, Queue, Source, connect
 from service_kit.catalogue import Catalogue, Effect, Operation, Undo
 from service_kit.database import is_sqlite, migrate, open_engine, reading, writing
+from service_kit.http import InternalAuth
 from service_kit.messages import (
     JOURNAL_ENTRY,
     REPLY,
@@ -329,3 +334,35 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hub]:
         hub = Hub(database, f"{amqp}?prefix=test-{uuid.uuid4().hex[:12]}.&expires=120")
     yield hub
     hub.close()
+
+
+API_TOKEN = "internal"
+
+
+@asynccontextmanager
+async def serving(hub: Hub, coordinator: Coordinator) -> AsyncIterator[httpx.AsyncClient]:
+    """The API of a coordinator that runs, and a connector that answers."""
+    coordinator.start()
+    transport = httpx.ASGITransport(create_app(coordinator, API_TOKEN, validate_responses=True))
+    connector = asyncio.create_task(_answer(hub))
+    async with httpx.AsyncClient(transport=transport, base_url="http://c", auth=InternalAuth(API_TOKEN)) as client:
+        yield client
+    connector.cancel()
+    await asyncio.gather(connector, return_exceptions=True)
+    await asyncio.to_thread(coordinator.stop)
+
+
+async def _answer(hub: Hub) -> None:
+    step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
+    try:
+        while True:
+            await asyncio.shield(step)
+            step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
+    finally:
+        await step  # its thread uses the consumer, which is closed next
+
+
+@pytest.fixture
+def serve(hub: Hub) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """`serve(**settings)` is a client of the API of a coordinator with these settings."""
+    return lambda **settings: serving(hub, hub.new_coordinator(**settings))

@@ -7,9 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from saga_coordinator.app import create_app
 from saga_coordinator.testing.tables import decision, file, formula
-from service_kit.http import InternalAuth
 
 pytestmark = pytest.mark.anyio
 
@@ -23,27 +21,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def client(hub: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """The API of a coordinator that runs, and a connector that answers."""
-    coordinator = hub.new_coordinator()
-    coordinator.start()
-    transport = httpx.ASGITransport(create_app(coordinator, TOKEN, validate_responses=True))
-    connector = asyncio.create_task(_answer(hub))
-    async with httpx.AsyncClient(transport=transport, base_url="http://c", auth=InternalAuth(TOKEN)) as client:
+async def client(serve: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with serve() as client:
         yield client
-    connector.cancel()
-    await asyncio.gather(connector, return_exceptions=True)
-    await asyncio.to_thread(coordinator.stop)
-
-
-async def _answer(hub: Any) -> None:
-    step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
-    try:
-        while True:
-            await asyncio.shield(step)
-            step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
-    finally:
-        await step  # its thread uses the consumer, which is closed next
 
 
 def _start(process: str, **fields: Any) -> dict[str, Any]:

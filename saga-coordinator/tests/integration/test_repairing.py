@@ -8,8 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from saga_coordinator.app import create_app
-from service_kit.http import InternalAuth
 from service_kit.messages import Command, CommandKind, Completed, Outcome, Probed, ProbeVerdict, Rejected, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -46,27 +44,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def client(hub: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """The API of a coordinator that runs, and a connector that answers."""
-    coordinator = hub.new_coordinator(timer_interval=0.05, suspension_interval=0.05)
-    coordinator.start()
-    transport = httpx.ASGITransport(create_app(coordinator, "internal", validate_responses=True))
-    connector = asyncio.create_task(_answer(hub))
-    async with httpx.AsyncClient(transport=transport, base_url="http://c", auth=InternalAuth("internal")) as client:
+async def client(serve: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with serve(timer_interval=0.05, suspension_interval=0.05) as client:
         yield client
-    connector.cancel()
-    await asyncio.gather(connector, return_exceptions=True)
-    await asyncio.to_thread(coordinator.stop)
-
-
-async def _answer(hub: Any) -> None:
-    step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
-    try:
-        while True:
-            await asyncio.shield(step)
-            step = asyncio.create_task(asyncio.to_thread(hub.connector.step))
-    finally:
-        await step  # its thread uses the consumer, which is closed next
 
 
 async def started(hub: Any, client: httpx.AsyncClient, **variables: Any) -> str:
