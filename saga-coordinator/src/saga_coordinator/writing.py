@@ -193,7 +193,7 @@ def _status_changed(writes: Writes, entry: Journalled, fact: f.StatusChanged) ->
         writes.started[id_] = msgspec.structs.replace(new, status=fact.status, ended_at=ended_at)
     else:
         writes.statuses[id_] = (fact.status, ended_at)
-    if final and state.business_key is not None and entry.owns_key and entry.business_key.scope == "open":
+    if final and state.business_key is not None and entry.owns_key and entry.business_key.is_released(fact.status):
         writes.releases.append(Claim(state.process, state.business_key, id_))
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from saga_coordinator.service import start
+from service_kit.messages import Completed, Rejected
 
 
 def test_the_same_start_sent_twenty_times_at_once_makes_one_instance(hub: Any) -> None:
@@ -87,6 +88,28 @@ def test_a_business_key_that_is_unique_for_ever_is_never_free_again(hub: Any) ->
     # then
     assert hub.service.outcomes([(second.instance, second.id)])[second.id].refusal.code == "BUSINESS_KEY_TAKEN"
     assert hub.started() == [first.instance]
+
+
+def test_a_business_key_that_is_unique_among_completed_instances_is_free_again_only_after_one_that_was_undone(
+    hub: Any,
+) -> None:
+    # given an instance that was refused
+    hub.deploy("keyed-completed")
+    hub.connector.answer = lambda command: Rejected(code="NO", message="not today")
+    undone = hub.start("keyed-completed", variables={"order": "SO-1"})
+    hub.drive(lambda: hub.status(undone.instance) == "compensated")
+
+    # when the same is begun again, and completes, and then once more
+    hub.connector.answer = lambda command: Completed()
+    completed = hub.start("keyed-completed", variables={"order": "SO-1"})
+    hub.drive(lambda: hub.status(completed.instance) == "completed")
+    third = hub.start("keyed-completed", variables={"order": "SO-1"})
+    hub.drive(lambda: hub.service.outcomes([(third.instance, third.id)]))
+
+    # then
+    refusal = hub.service.outcomes([(third.instance, third.id)])[third.id].refusal
+    assert (refusal.code, refusal.existing_instance) == ("BUSINESS_KEY_TAKEN", completed.instance)
+    assert sorted(hub.started()) == sorted([undone.instance, completed.instance])
 
 
 def test_a_refused_start_that_is_sent_again_with_its_key_gets_the_same_answer(hub: Any) -> None:

@@ -23,7 +23,7 @@ from saga_coordinator.engine.process import (
 )
 
 _POLICIES = {"reject", "return-existing", "queue"}
-_SCOPES = {"open", "ever"}
+_SCOPES = {"open", "completed", "ever"}
 
 
 def build(diagram: Diagram, context: Context) -> Process | None:

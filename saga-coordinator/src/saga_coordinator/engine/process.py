@@ -263,11 +263,16 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class BusinessKey(msgspec.Struct, frozen=True):
-    """How a process's instances are named and arbitrated (DESIGN 7)."""
+    """How a process's instances are named and arbitrated (DESIGN 7): a key is unique among `open` instances, among
+    those that are open or `completed`, or for `ever`."""
 
     expression: Expression | None = None
     policy: str = "reject"
     scope: str = "open"
+
+    def is_released(self, final: str) -> bool:
+        """Whether another instance may have the key once one has ended with this status."""
+        return self.scope == "open" or (self.scope == "completed" and final != "completed")
 
 
 class Retention(msgspec.Struct, frozen=True):
