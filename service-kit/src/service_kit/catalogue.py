@@ -32,10 +32,12 @@ class Effect(StrEnum):
 
 class Undo(msgspec.Struct, frozen=True):
     """The operation that takes the effect back. `input` is JSONata over `{"input", "output", "references"}`;
-    None passes that object as it is."""
+    None passes that object as it is. `never` are the refusals of that operation which say that there is nothing to take
+    back; they count where nobody knows whether the effect had happened."""
 
     operation: str
     input: str | None = None
+    never: tuple[str, ...] = ()
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -103,13 +105,19 @@ class Catalogue(Mapping[str, Operation]):
 
     def _check_undos(self) -> None:
         for operation in self.values():
-            if operation.undo and operation.undo.operation not in self:
-                raise CatalogueError(f"{operation.name}: its undo {operation.undo.operation} is not in the catalogue")
+            undo = operation.undo
+            if undo is None:
+                continue
+            if undo.operation not in self:
+                raise CatalogueError(f"{operation.name}: its undo {undo.operation} is not in the catalogue")
+            if unknown := set(undo.never) - set(self[undo.operation].errors):
+                raise CatalogueError(f"{operation.name}: {undo.operation} has no error {min(unknown)}")
 
 
 class _UndoBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operation: str
     input: str | None = None
+    never: list[str] = []
 
 
 class _Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,7 +151,7 @@ def _read_operation(contracts: Contracts, file: Path, described: dict[str, Any])
         name=_name(file, described),
         connector=file.stem,
         effect=block.effect,
-        undo=Undo(block.undo.operation, block.undo.input) if block.undo else None,
+        undo=Undo(block.undo.operation, block.undo.input, tuple(block.undo.never)) if block.undo else None,
         probe=block.probe,
         settle=block.settle,
         timeout=block.timeout,

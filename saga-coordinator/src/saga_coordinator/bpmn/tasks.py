@@ -111,7 +111,8 @@ def _resolved(known: kit.Operation, system: str, part: Part, context: Context, w
     if with_undo and known.undo is not None:
         operation = _undo_operation(known.undo.operation, known.connector, system, part, context)
         source = known.undo.input
-        undo = Undo(operation, context.expression(source, part.id, part.node.line) if source else None)
+        expression = context.expression(source, part.id, part.node.line) if source else None
+        undo = Undo(operation, expression, never=known.undo.never)
     return Operation(
         name=known.name,
         system=system,
@@ -143,6 +144,7 @@ def _undo(part: Part, operation: Operation | None, context: Context) -> Undo | N
     return Undo(
         _undo_operation(name, operation.name.partition(".")[0], operation.system, part, context),
         inputs=mappings(inputs, part.id, context),
+        never=tuple((node.get("never") or "").split()),
     )
 
 

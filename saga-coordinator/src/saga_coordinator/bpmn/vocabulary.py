@@ -29,7 +29,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "operation": frozenset({"name", "system"}),
     "retry": frozenset({"attempts", "first", "max", "factor"}),
     "items": frozenset({"collection", "item", "result", "output"}),
-    "undo": frozenset({"operation"}),
+    "undo": frozenset({"operation", "never"}),
     "lock": frozenset({"key", "patience"}),
     "input": frozenset({"target", "source"}),
     "output": frozenset({"target", "source"}),

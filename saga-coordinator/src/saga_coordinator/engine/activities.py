@@ -26,8 +26,10 @@ def complete(
     output: Any,
     references: dict[str, str] | None = None,
     by: str | None = None,
+    *,
+    presumed: bool = False,
 ) -> None:
-    """The activity's work is done: register its effect, map its output, go on.
+    """The activity's work is done (or `presumed` so): register its effect, map its output, go on.
 
     If the undo cannot be rendered the outcome is kept in the incident, and a retry completes with it.
     """
@@ -39,7 +41,7 @@ def complete(
         raise_incident(turn, step_id, EXPRESSION_FAILED, str(error), "complete", output, references)
         return
     if step.lingers:
-        turn.emit(completion(turn, step, output, references, undo, by=by))
+        turn.emit(completion(turn, step, output, references, undo, by=by, presumed=presumed))
         disarm(turn, step_id)
         turn.leave(step_id, [])
         return
@@ -65,6 +67,7 @@ def completion(
     *,
     late: bool = False,
     by: str | None = None,
+    presumed: bool = False,
 ) -> f.StepCompleted:
     """The fact that the step's activity did its work. What an undo handler does is not undone in its turn."""
     element = turn.element(step)
@@ -86,6 +89,7 @@ def completion(
         late=late,
         by=by,
         together=_together(turn, step.scope),
+        presumed=presumed,
     )
 
 
@@ -109,14 +113,16 @@ def _own(turn: Turn, element: Element, output: Any, scope: int) -> dict[str, Any
         return dict(output) if isinstance(output, dict) else {}
 
 
-def found_late(turn: Turn, step: Step, output: Any, references: dict[str, str]) -> f.StepCompleted:
-    """Register an effect that nobody waits for any more. Where its undo cannot be rendered, or what it needs has been
-    erased, a person has to undo it."""
+def found_late(
+    turn: Turn, step: Step, output: Any, references: dict[str, str], *, presumed: bool = False
+) -> f.StepCompleted:
+    """Register an effect that nobody waits for any more (or `presumed`, because nobody knows). Where its undo cannot be
+    rendered, or what it needs has been erased, a person has to undo it."""
     try:
         undo = None if turn.state.erased else planned_undo(turn, step, output, references)
     except ExpressionFailed:
         undo = None
-    fact = completion(turn, step, output, references, undo, late=True)
+    fact = completion(turn, step, output, references, undo, late=True, presumed=presumed)
     if turn.state.erased:
         fact = replace(fact, handler=None, own={}, irreversible=True)
     turn.emit(fact)
@@ -153,6 +159,7 @@ def planned_undo(turn: Turn, step: Step, output: Any, references: dict[str, str]
         safe_to_repeat=operation.safe_to_repeat,
         probe=operation.probe,
         timeout=operation.timeout,
+        never=list(undo.never),
     )
 
 

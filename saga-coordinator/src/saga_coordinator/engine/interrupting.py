@@ -97,7 +97,7 @@ def keep_possible_effect(turn: Turn, step_id: int) -> None:
     Undoing what did not happen is harmless, and missing what did is not."""
     step = turn.state.steps[step_id]
     if step.unsure and not step.completed and step.undoes is None and undo_of(turn.element(step)) is not None:
-        found_late(turn, step, None, {})
+        found_late(turn, step, None, {}, presumed=True)
 
 
 def _drop(turn: Turn, step: Step, by: str | None) -> None:

@@ -90,13 +90,21 @@ def _asks(step: Step) -> bool:
     return step.incident is not None and step.incident.resume == "probe"
 
 
-def applied(turn: Turn, step: Step, outcome: i.CompletedOutcome | i.ProbedOutcome, by: str | None = None) -> None:
-    """The command took effect. An effect of an earlier attempt that is not the same document is one too many."""
+def applied(
+    turn: Turn,
+    step: Step,
+    outcome: i.CompletedOutcome | i.ProbedOutcome,
+    by: str | None = None,
+    *,
+    presumed: bool = False,
+) -> None:
+    """The command took effect, or is `presumed` to have. An effect of an earlier attempt that is not the same document
+    is one too many."""
     _settled(turn, step)
     if step.undoes is not None:
         undone(turn, step.id)
         return
-    complete(turn, step.id, outcome.output, outcome.references, by)
+    complete(turn, step.id, outcome.output, outcome.references, by, presumed=presumed)
     for held in step.held:
         if not same_document((held.output, held.references), (outcome.output, outcome.references)):
             one_too_many(turn, step.id, held.command, held.output, held.references)
@@ -129,9 +137,18 @@ def rejected(turn: Turn, step: Step, outcome: i.RejectedOutcome) -> None:
     if step.lingers:
         turn.leave(step.id, [])
     elif step.undoes is not None:
-        raise_incident(turn, step.id, outcome.code, outcome.message, "again")
+        _undo_rejected(turn, step, outcome)
     else:
         throw_error(turn, step.id, outcome.code, outcome.message, resume="again")
+
+
+def _undo_rejected(turn: Turn, step: Step, outcome: i.RejectedOutcome) -> None:
+    """A refusal may say that what nobody knew of had never happened; else a person has to look at it."""
+    effect = turn.state.log[step.undo_of]
+    if effect.presumed and effect.undo is not None and outcome.code in effect.undo.never:
+        undone(turn, step.id, null=True)
+    else:
+        raise_incident(turn, step.id, outcome.code, outcome.message, "again")
 
 
 def not_applied(turn: Turn, step: Step, reason: str, retry_after: float | None = None, *, unsure: bool = False) -> None:
@@ -177,7 +194,7 @@ def _unprobeable(turn: Turn, step: Step, reason: str) -> None:
     command = step.sent
     if command.safe_to_repeat or command.reads:
         if step.lingers and not command.reads:
-            applied(turn, step, i.CompletedOutcome())  # it may have happened: see `keep_possible_effect`
+            applied(turn, step, i.CompletedOutcome(), presumed=True)  # see `keep_possible_effect`
         else:
             not_applied(turn, step, reason, unsure=True)
     else:

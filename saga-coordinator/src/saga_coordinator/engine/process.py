@@ -145,11 +145,13 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Undo(msgspec.Struct, frozen=True):
-    """How an effect is undone: `input` is evaluated over {"input", "output", "references"} at completion."""
+    """How an effect is undone: `input` is evaluated over {"input", "output", "references"} at completion. Refused with
+    a code in `never` there is nothing to undo, provided that nobody knows whether the effect had happened."""
 
     operation: Operation
     input: Expression | None = None
     inputs: tuple[FieldMapping, ...] = ()
+    never: tuple[str, ...] = ()
 
 
 class Lock(msgspec.Struct, frozen=True):

@@ -141,10 +141,10 @@ def perform(turn: Turn, step_id: int) -> None:
         execute(turn, step, operation, undo.input)
 
 
-def undone(turn: Turn, step_id: int) -> None:
-    """The undo step did its work."""
+def undone(turn: Turn, step_id: int, *, null: bool = False) -> None:
+    """The undo step did its work, or (`null`) there was nothing to undo."""
     step = turn.state.steps[step_id]
-    turn.emit(f.Undone(order=step.undo_of, element=step.element, step=step_id))
+    turn.emit(f.Undone(order=step.undo_of, element=step.element, step=step_id, null=null))
     release(turn, turn.state.log[step.undo_of].step)
     turn.check(ROOT)
 

@@ -164,7 +164,8 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     such steps `inside` its scope. `path`: the scopes it stands in, outermost first, without those of items; `snapshot`:
     the variables a drawn handler sees; `at`: when it completed (ms); `child`: the instance that a call
     activity ran, of which the newest `count` effects are meant (`finished`: it had completed). `output`, `references`:
-    kept where an attempt of the step had been recorded absent, whose late reply may tell of the same document."""
+    kept where an attempt of the step had been recorded absent, whose late reply may tell of the same document.
+    `presumed`: nobody knows whether it happened."""
 
     order: int
     step: int
@@ -184,6 +185,7 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     at: int = 0
     output: Any = None
     references: dict[str, str] = {}
+    presumed: bool = False
 
     @property
     def only_holds(self) -> bool:

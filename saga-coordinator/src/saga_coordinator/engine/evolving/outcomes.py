@@ -87,6 +87,7 @@ def _effect(state: InstanceState, fact: f.StepCompleted, inside: int | None) -> 
         at=state.now,
         output=fact.output if tried_before else None,
         references=fact.references if tried_before else {},
+        presumed=fact.presumed,
     )
 
 

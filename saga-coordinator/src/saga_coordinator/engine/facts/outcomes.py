@@ -65,7 +65,7 @@ class StepAccepted(Told, frozen=True, kw_only=True, tag="step-accepted"):
 
 
 class PlannedUndo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """An undo, rendered when its effect completed."""
+    """An undo, rendered when its effect completed. `never`: see `process.Undo`."""
 
     operation: str
     system: str
@@ -73,6 +73,7 @@ class PlannedUndo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     safe_to_repeat: bool = True
     probe: bool = False
     timeout: int = 30_000
+    never: list[str] = []
 
 
 class StepCompleted(Told, frozen=True, kw_only=True, tag="step-completed"):
@@ -80,7 +81,7 @@ class StepCompleted(Told, frozen=True, kw_only=True, tag="step-completed"):
     nothing to undo, or a drawn `handler` does). `irreversible`: it left an effect that nothing undoes. `late`: found
     after the step had been interrupted or recorded absent; a drawn handler then sees its variables in `own`. `body`:
     all items are done (`partial`: those that were still wanted); `together`: a scope whose effects may be undone at the
-    same time."""
+    same time. `presumed`: nobody knows whether it happened, so that it counts as if it had."""
 
     step: int
     element: str
@@ -98,6 +99,7 @@ class StepCompleted(Told, frozen=True, kw_only=True, tag="step-completed"):
     body: bool = False
     partial: bool = False
     together: int | None = None
+    presumed: bool = False
 
 
 class StepRejected(Told, frozen=True, kw_only=True, tag="step-rejected"):
