@@ -105,10 +105,10 @@ def confirmed(number: str, customer: str = BLOCKED) -> dict[str, Any]:
     }
 
 
-def crm_order(number: str) -> dict[str, Any]:
-    """A confirmed order as a salesperson enters it."""
+def crm_order(number: str, status: str = "Confirmed") -> dict[str, Any]:
+    """An order as a salesperson enters it."""
     items = [{"material": "MAT-100", "quantity": 1}]
-    return {"customer": "10100001", "status": "Confirmed", "po_number": number, "order_number": number, "items": items}
+    return {"customer": "10100001", "status": status, "po_number": number, "order_number": number, "items": items}
 
 
 def publish(hub: Stack, event: dict[str, Any], mode: str) -> requests.Response:

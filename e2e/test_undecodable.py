@@ -10,7 +10,7 @@ import msgspec
 import pika
 
 from e2e.stacks import Stack, new_key, order
-from saga_coordinator.service import start
+from saga_coordinator.starts import start
 from saga_coordinator.wire import input_event
 from service_kit.broker import DEAD_LETTERS, Consumer, Queue, Source
 from service_kit.broker.dead_letters import DeadLetter, read

@@ -9,7 +9,8 @@ from sqlalchemy import create_engine
 
 from saga_coordinator import wire
 from saga_coordinator.cache import Known
-from saga_coordinator.deciding import Chain, Decider, Duplicate, Item, Journalled, Poisoned
+from saga_coordinator.chains import Chain, Duplicate, Item, Journalled, Poisoned
+from saga_coordinator.deciding import Decider
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from e2e.hubs import Process, free_port, until
 from e2e.noop.connector import read
-from saga_coordinator.service import start
+from saga_coordinator.starts import start
 from saga_coordinator.wire import input_event
 from service_kit import broker as brokers
 from service_kit.database import open_engine

@@ -6,8 +6,8 @@ from functools import partial
 from sqlalchemy.exc import SQLAlchemyError
 
 from saga_coordinator import calls, correlation, secrecy, wire
+from saga_coordinator.chains import Chain, Duplicate, Item, Journalled, Poisoned, Refused, Result, Returned
 from saga_coordinator.context import Context, Done
-from saga_coordinator.deciding import Chain, Duplicate, Item, Journalled, Poisoned, Refused, Result, Returned
 from saga_coordinator.engine import InstanceState
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
@@ -16,7 +16,7 @@ from saga_coordinator.store import held_commands, journal, messages
 from saga_coordinator.store.journal import Row
 from saga_coordinator.store.messages import Message
 from saga_coordinator.store.refusals import Refusal
-from saga_coordinator.writing import held_of
+from saga_coordinator.writes import held_of
 from service_kit.database import reading, writing
 
 

@@ -3,7 +3,8 @@
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from saga_coordinator.api import Decisions, Events, Followers, Instances, Processes
+from saga_coordinator.api import Events, Followers, Instances
+from saga_coordinator.api_deploying import Decisions, Processes
 from saga_coordinator.api_operating import Acts, Migrations, Suspending
 from saga_coordinator.coordinator import Coordinator
 from saga_coordinator.errors import (

@@ -1,6 +1,6 @@
 """The business keys that the chains of a batch ask for."""
 
-from saga_coordinator.deciding import Chain
+from saga_coordinator.chains import Chain
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.store.instances import Claim

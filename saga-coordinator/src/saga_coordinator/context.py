@@ -4,8 +4,8 @@ import msgspec
 from sqlalchemy import Engine
 
 from saga_coordinator.cache import Cache
+from saga_coordinator.chains import Item
 from saga_coordinator.clock import Clock
-from saga_coordinator.deciding import Item
 from saga_coordinator.registry import Registry
 from saga_coordinator.settings import Settings
 from saga_coordinator.suspensions import Suspensions

@@ -1,10 +1,6 @@
-"""Deciding a batch of inputs, instance by instance. Reads and writes nothing but the keys of secrets.
+"""Deciding a batch of inputs, instance by instance. Reads and writes nothing but the keys of secrets."""
 
-A chain holds what happens to one instance in one batch: its inputs in order, each decided on the state that the one
-before left. It stands or falls as a whole.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,10 +9,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from saga_coordinator import blobs, calls, secrecy, wire
 from saga_coordinator.cache import Known
+from saga_coordinator.chains import (
+    ASKED,
+    Chain,
+    Duplicate,
+    Item,
+    Journalled,
+    Poisoned,
+    Refused,
+    Result,
+    Returned,
+    Stale,
+    Waiting,
+)
 from saga_coordinator.engine import Decision, IllegalInput, InstanceState, decide
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
-from saga_coordinator.engine.process import BusinessKey, Process
+from saga_coordinator.engine.process import Process
 from saga_coordinator.erasing import erased_decision
 from saga_coordinator.errors import ProcessNotFound
 from saga_coordinator.registry import Registry
@@ -26,102 +35,11 @@ from saga_coordinator.store.refusals import Refusal
 from saga_coordinator.store.tombstones import Tombstone
 from saga_coordinator.suspensions import NOTHING, Suspended, Suspensions
 from saga_coordinator.vault import Vault
-from service_kit.broker import Delivery
 from service_kit.sealing import is_marked
 
 _log = structlog.get_logger(__name__)
 
 
-class Item(msgspec.Struct, frozen=True, eq=False):
-    """One input and the delivery that brought it."""
-
-    delivery: Delivery
-    input: i.Input
-
-
-class Journalled(msgspec.Struct, frozen=True):
-    """It is a new journal row. `state` is what is then true, `business_key` what its process says of its key."""
-
-    row: Row
-    facts: list[f.Fact]
-    state: InstanceState
-    input: i.Input
-    business_key: BusinessKey
-
-    @property
-    def owns_key(self) -> bool:
-        """Whether the instance's business key is its own: a child without one of its own is found by its caller's."""
-        return self.state.parent is None or self.business_key.expression is not None
-
-
-class Duplicate(msgspec.Struct, frozen=True):
-    """The journal has it already."""
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """It makes no sense; whoever sent it is told."""
-
-    refusal: Refusal
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A start that waits until its business key is free."""
-
-    queued: Queued
-
-
-class Returned(msgspec.Struct, frozen=True):
-    """A message whose subscription is over: it goes to somebody else."""
-
-
-class Stale(msgspec.Struct, frozen=True):
-    """Its time is over, and it does not matter."""
-
-
-class Poisoned(msgspec.Struct, frozen=True):
-    """Nobody can handle it."""
-
-    reason: str
-
-
-Result = Journalled | Duplicate | Refused | Waiting | Returned | Stale | Poisoned
-
-
-class Chain(msgspec.Struct):
-    """The inputs of one instance and their results. `suspicious`: one of them made no sense on the state it met."""
-
-    instance: str
-    items: list[Item]
-    known: Known | None
-    results: list[Result] = []
-    state: InstanceState | None = None
-    suspicious: bool = False
-    fresh: bool = False
-
-    @property
-    def entries(self) -> list[Journalled]:
-        """The new journal rows."""
-        return [result for result in self.results if type(result) is Journalled]
-
-
-# Inputs whose sender waits for an answer.
-ASKED = (
-    i.Start,
-    i.CompleteStep,
-    i.Retry,
-    i.Cancel,
-    i.Erase,
-    i.ChooseFlows,
-    i.SetVariables,
-    i.Throw,
-    i.FireEvent,
-    i.Skip,
-    i.Move,
-    i.ByHand,
-    i.Suspend,
-    i.Resume,
-    i.Migrate,
-)
 LONGEST_REASON = 2_000
 PURGED = "PURGED"
 _IGNORED = (f.ReplyIgnored, f.InputIgnored)
@@ -325,11 +243,3 @@ def afterlife(tombstone: Tombstone, input_: i.Input) -> Result:
 def printable(text: str) -> str:
     """What is told of an error, as every store and broker takes it."""
     return text[:LONGEST_REASON].replace("\0", "\ufffd")
-
-
-def by_instance(items: Sequence[Item]) -> dict[str, list[Item]]:
-    """The items of each instance, in order."""
-    grouped: dict[str, list[Item]] = {}
-    for item in items:
-        grouped.setdefault(item.input.instance, []).append(item)
-    return grouped

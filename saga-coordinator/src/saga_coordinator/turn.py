@@ -15,16 +15,10 @@ from sqlalchemy import Connection
 from saga_coordinator import locking, secrecy, wire
 from saga_coordinator.aftermath import Aftermath
 from saga_coordinator.cache import Known, folded
+from saga_coordinator.chains import ASKED, Chain, Item, by_instance
 from saga_coordinator.claims import claims_of, one_claim_per_key
 from saga_coordinator.context import Context, Done
-from saga_coordinator.deciding import (
-    ASKED,
-    PURGED,
-    Chain,
-    Decider,
-    Item,
-    by_instance,
-)
+from saga_coordinator.deciding import PURGED, Decider
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.store import instances, journal, refusals, tombstones
@@ -34,7 +28,8 @@ from saga_coordinator.store.messages import Message
 from saga_coordinator.store.queued import Queued
 from saga_coordinator.store.refusals import Refusal
 from saga_coordinator.store.tombstones import Tombstone
-from saga_coordinator.writing import KeysLost, RowsLost, Writes, write, writes_of
+from saga_coordinator.writes import Writes, writes_of
+from saga_coordinator.writing import KeysLost, RowsLost, write
 from service_kit.database import reading, writing
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import structlog
 
 from saga_coordinator import wire
+from saga_coordinator.chains import Item
 from saga_coordinator.context import Context, Done
-from saga_coordinator.deciding import Item
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import Poison
 from saga_coordinator.failing import failed, forget

@@ -14,18 +14,18 @@ from sqlalchemy import Engine, delete, func, select, update
 
 from saga_coordinator import bpmn, wire
 from saga_coordinator.app import create_app
+from saga_coordinator.chains import Item
 from saga_coordinator.context import Done
 from saga_coordinator.coordinator import Coordinator, create_coordinator
 from saga_coordinator.correlation import Routed
-from saga_coordinator.deciding import Item
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Expression, Process
 from saga_coordinator.lanes import EVENTS, JOURNAL, lane_of, lane_queues, lane_sources
 from saga_coordinator.models import journal, messages, metadata, snapshots, subscriptions
 from saga_coordinator.registry import Parse
-from saga_coordinator.service import start
 from saga_coordinator.settings import Settings
+from saga_coordinator.starts import start
 from saga_coordinator.store.instances import Instance
 from saga_coordinator.turn import Turn
 from service_kit import calendars, expressions

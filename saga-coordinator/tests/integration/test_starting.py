@@ -4,7 +4,7 @@ import threading
 from itertools import pairwise
 from typing import Any
 
-from saga_coordinator.service import start
+from saga_coordinator.starts import start
 from service_kit.messages import Completed, Rejected
 
 

@@ -1,4 +1,4 @@
-from saga_coordinator.service import start
+from saga_coordinator.starts import start
 
 
 def test_the_same_request_with_the_same_key_is_the_same_start() -> None:
