@@ -5,16 +5,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from saga_coordinator import wire
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.models import metadata
-from service_kit.broker import Source
+from saga_coordinator.testing.dying import dies_committing
+from saga_coordinator.testing.purging import is_told, told
 from service_kit.database import reading
 from service_kit.messages import (
-    ENTRIES_FORGOTTEN,
     Command,
     CommandKind,
     Completed,
@@ -31,10 +31,6 @@ REMARK = "refused because of Ada's debts"
 NUMBER = "4500012"
 LARGE = "0123456789abcdef" * 10_000
 WHY = "request 17"
-
-
-class Died(BaseException):
-    """As if the process had been killed."""
 
 
 def answer(command: Command) -> Outcome | None:
@@ -81,20 +77,6 @@ def replayed(hub: Any, instance: str) -> InstanceState:
     return state
 
 
-def notices(hub: Any) -> list[EntriesForgotten]:
-    consumer = hub.broker.consume([Source("journal")])
-    found = []
-    while deliveries := consumer.take(500, 1.0):
-        found += [
-            msgspec.json.decode(d.event.data, type=EntriesForgotten)
-            for d in deliveries
-            if d.event.type == ENTRIES_FORGOTTEN
-        ]
-        consumer.ack(deliveries)
-    consumer.close()
-    return found
-
-
 def test_values_are_gone_and_history_stays(hub: Any) -> None:
     # given
     eager = hub.new_coordinator(snapshot_every=1)
@@ -115,7 +97,7 @@ def test_values_are_gone_and_history_stays(hub: Any) -> None:
     assert state == replayed(hub, instance)
     assert NUMBER in stored(hub)
     assert WHY in stored(hub)
-    assert notices(hub) == [EntriesForgotten(instance=instance, up_to=len(before) + 1)]
+    assert told(hub) == [EntriesForgotten(instance=instance, up_to=len(before) + 1)]
     assert hub.service.forgotten(0) == [EntriesForgotten(instance=instance, up_to=len(before) + 1)]
 
 
@@ -175,41 +157,17 @@ def test_whoever_dies_while_erasing_is_continued(hub: Any) -> None:
         hub.until(lambda: hub.turn(timeout=1.0))
 
         # when
-        alive = not _dies(hub, instance, survived)
+        mortal = hub.new_coordinator(retention_rows=3)
+        alive = not dies_committing(hub.store, partial(mortal.service.erase, instance), survived)
         hub.new_coordinator(retention_rows=3).retention.round()
 
         # then
         assert NAME not in stored(hub)
-        hub.until(partial(_is_told, hub, instance))
+        hub.until(partial(is_told, hub, instance))
         assert hub.state(instance) == replayed(hub, instance)
         if alive:
             break
     assert 3 < survived < 50
-
-
-def _is_told(hub: Any, instance: str) -> bool:
-    return instance in {each.instance for each in notices(hub)}
-
-
-def _dies(hub: Any, instance: str, after: int) -> bool:
-    """Erasing whose process dies before its commit number `after` + 1; whether it came to that."""
-    commits = 0
-
-    def count(connection: Any) -> None:
-        nonlocal commits
-        commits += 1
-        if commits > after:
-            raise Died
-
-    coordinator = hub.new_coordinator(retention_rows=3)
-    event.listen(hub.store, "commit", count)
-    try:
-        coordinator.service.erase(instance)
-    except Died:
-        return True
-    finally:
-        event.remove(hub.store, "commit", count)
-    return False
 
 
 def test_an_event_that_it_took_is_remembered_without_its_values(hub: Any) -> None:
@@ -312,4 +270,4 @@ def test_what_was_called_is_erased_with_its_caller(hub: Any) -> None:
     # then
     assert alone.refusal.code == "NOT_ROOT"
     assert NAME not in stored(hub)
-    assert {each.instance for each in notices(hub)} == {request.instance, *family}
+    assert {each.instance for each in told(hub)} == {request.instance, *family}

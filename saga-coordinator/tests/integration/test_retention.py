@@ -1,118 +1,32 @@
-"""What has ended long enough ago is archived and purged; its keys stand; whoever dies in between is continued."""
+"""What has ended long enough ago is archived and purged; its keys stand."""
 
 import hashlib
 import json
-import random
-import subprocess
-import sys
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, event, func, select, update
+from sqlalchemy import event, func, select, update
 
-from saga_coordinator.duty import Duty
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.errors import InstancePurged
-from saga_coordinator.models import blobs, instances, journal, metadata, tombstones
-from saga_coordinator.store.tombstones import Tombstone, find
-from service_kit.broker import Broker, Outgoing, Source
+from saga_coordinator.models import blobs, instances
+from saga_coordinator.testing.purging import (
+    answered,
+    let_keys_expire,
+    purge,
+    purger,
+    run,
+    told,
+    tombstone,
+    traces,
+)
 from service_kit.database import reading, writing
-from service_kit.messages import ENTRIES_FORGOTTEN, EntriesForgotten, Rejected
+from service_kit.messages import EntriesForgotten, Rejected
 
 EVENT = {"number": 1, "total": 101, "customer": "who it was"}
 LARGE = "0123456789abcdef" * 10_000
-# Purges whatever has ended, at once.
-AT_ONCE = {"retention_after": "P0D", "purge_grace": 0.0}
-
-
-class Died(BaseException):
-    """As if the process had been killed."""
-
-
-class Mortal:
-    """A broker on which its user dies instead of publishing."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-
-    def publish(self, outgoing: Sequence[Outgoing]) -> None:
-        raise Died
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._broker, name)
-
-
-def run(hub: Any, process: str = "five-steps", **fields: Any) -> i.Start:
-    """An instance that has ended."""
-    hub.deploy(process)
-    request: i.Start = hub.start(process, **fields)
-    hub.drive(lambda: hub.status(request.instance) in ("completed", "compensated"))
-    return request
-
-
-def purger(hub: Any, **changes: Any) -> Any:
-    """A coordinator that purges."""
-    return hub.new_coordinator(**{**AT_ONCE, **changes})
-
-
-def left_to_delete(hub: Any) -> int:
-    with reading(hub.store) as connection:
-        return connection.scalar(select(func.count()).select_from(tombstones).where(tombstones.c.rest)) or 0
-
-
-def purge(hub: Any, coordinator: Any = None, **changes: Any) -> None:
-    """Rounds until nothing is left to delete: somebody else's transaction may have to end first."""
-    coordinator = coordinator or purger(hub, **changes)
-    coordinator.retention.round()
-    hub.until(lambda: left_to_delete(hub) == 0 or coordinator.retention.round())
-
-
-def traces(hub: Any, *words: str, but: Sequence[str] = ("tombstones",)) -> dict[str, int]:
-    """In how many rows of which tables any of these words is."""
-    found: dict[str, int] = {}
-    with reading(hub.store) as connection:
-        for table in metadata.sorted_tables:
-            rows = connection.execute(select(table)).all() if table.name not in but else []
-            texts = [" ".join(v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in row) for row in rows]
-            count = sum(any(word in text for word in words) for text in texts)
-            found |= {table.name: count} if count else {}
-    return found
-
-
-def tombstone(hub: Any, instance: str) -> Tombstone:
-    with reading(hub.store) as connection:
-        return find(connection, [instance])[instance]
-
-
-def told(hub: Any) -> list[EntriesForgotten]:
-    """What followers were told to forget and nobody has taken yet."""
-    consumer = hub.broker.consume([Source("journal")])
-    found = []
-    while deliveries := consumer.take(500, 1.0):
-        found += [msgspec.json.decode(d.event.data, type=EntriesForgotten) for d in deliveries if _forgets(d)]
-        consumer.ack(deliveries)
-    consumer.close()
-    return found
-
-
-def _forgets(delivery: Any) -> bool:
-    return bool(delivery.event.type == ENTRIES_FORGOTTEN)
-
-
-def answered(hub: Any, request: i.Start) -> Any:
-    """How a start that is sent was refused."""
-    hub.until(lambda: hub.turn(timeout=1.0))
-    return hub.service.outcomes([(request.instance, request.id)])[request.id].refusal
-
-
-def let_keys_expire(hub: Any, coordinator: Any) -> None:
-    with writing(hub.store) as connection:
-        connection.execute(update(tombstones).values(keys_until=1, expires_at=1))
-    coordinator.retention.round()
 
 
 def test_nothing_is_left_of_a_purged_instance_but_its_tombstone(hub: Any) -> None:
@@ -418,177 +332,6 @@ def test_long_journals_are_deleted_in_small_transactions(hub: Any) -> None:
     assert sum(sizes) == 30
     assert max(sizes) <= 4
     assert traces(hub, *[request.instance for request in requests]) == {}
-
-
-@pytest.mark.parametrize(
-    "archived", [True, pytest.param(False, marks=pytest.mark.long)], ids=["archived", "not archived"]
-)
-def test_whoever_dies_in_the_middle_of_a_purge_is_continued(hub: Any, tmp_path: Path, archived: bool) -> None:
-    """Death before each commit and before each message, one after the other: the next one goes on from there."""
-    # given
-    folder = tmp_path / "archive"
-    settings = {"retention_rows": 1, "retention_archive": archived, "archive_folder": str(folder)}
-    for survived in range(100):
-        variables = {"order": f"SO-{survived}", "document": f"{survived}{LARGE}"}
-        request = run(hub, "keyed-ever", variables=variables)
-        rows = len(hub.service.journal(request.instance))
-
-        # when
-        alive = not dies(hub.store, purger(hub, **settings), after=survived)
-        purge(hub, **settings)
-
-        # then
-        assert traces(hub, request.instance, LARGE[:64], but=["tombstones", "business_keys"]) == {}
-        hub.until(partial(_is_told, hub, request.instance))
-        if archived:
-            file = folder / (tombstone(hub, request.instance).archive or "")
-            assert json.loads(file.read_bytes().splitlines()[-1])["rows"] == rows
-        if alive:
-            break
-    assert 5 < survived < 100
-
-
-def _is_told(hub: Any, instance: str) -> bool:
-    return instance in {each.instance for each in told(hub)}
-
-
-def dies(store: Engine, coordinator: Any, after: int) -> bool:
-    """A round whose process dies before its commit number `after` + 1; whether it came to that."""
-    commits = 0
-
-    def count(connection: Any) -> None:
-        nonlocal commits
-        commits += 1
-        if commits > after:
-            raise Died
-
-    event.listen(store, "commit", count)
-    try:
-        coordinator.retention.round()
-    except Died:
-        return True
-    finally:
-        event.remove(store, "commit", count)
-    return False
-
-
-def test_a_purge_that_could_not_be_told_is_told_by_the_next(hub: Any) -> None:
-    # given
-    request = run(hub)
-    told(hub)
-
-    # when
-    mortal = purger(hub, broker=Mortal(hub.broker))
-
-    def dead() -> bool:
-        try:
-            mortal.retention.round()
-        except Died:
-            return True
-        return False
-
-    hub.until(dead)
-    assert told(hub) == []
-    purge(hub)
-
-    # then
-    assert [each.instance for each in told(hub)] == [request.instance]
-
-
-MANY, ROWS = 8, 6  # instances, and rows of each
-KILLED = """
-import sys
-from saga_coordinator import bpmn
-from saga_coordinator.coordinator import create_coordinator
-from saga_coordinator.settings import Settings
-from service_kit import expressions
-from service_kit.broker import connect
-from service_kit.database import open_engine
-def parse(xml, id, decisions=None):
-    return bpmn.parse(xml, catalogue=None, compile=expressions.compile, process_id=id, tolerant=True)
-url, broker, folder = sys.argv[1:]
-settings = Settings(url, broker, lanes=2, retention_after="P0D", purge_grace=0.0, retention_archive=True,
-                    archive_folder=folder, retention_rows=3, retention_page=3, duty_seconds=0.2)
-coordinator = create_coordinator(settings, connect(broker, name="test"), open_engine(url), parse)
-print("ready", flush=True)
-while True:
-    coordinator.retention.round()
-"""
-
-
-@pytest.mark.long
-def test_a_purge_survives_kills_at_random_moments(hub: Any, tmp_path: Path) -> None:
-    # given
-    requests = [run(hub, variables={"order": number}) for number in range(MANY)]
-    rows = {request.instance: len(hub.service.journal(request.instance)) for request in requests}
-    chance = random.Random(7)
-    kills = 0
-
-    # when
-    while hub.rows(list(rows)) or left_to_delete(hub):
-        with subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", KILLED, hub.database_url, hub.broker_url, str(tmp_path)],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                assert any(line.startswith("ready") for line in process.stdout or ())
-                enough = min(_progress(hub) + chance.randint(3, 9), MANY * (ROWS + 2))
-                hub.until(partial(_has_come_to, hub, enough))
-            finally:
-                process.kill()
-        kills += 1
-
-    # then
-    assert kills > 5
-    assert traces(hub, *rows) == {}
-    assert {each.instance for each in told(hub)} == set(rows)
-    for instance, count in rows.items():
-        file = tmp_path / (tombstone(hub, instance).archive or "")
-        assert json.loads(file.read_bytes().splitlines()[-1])["rows"] == count
-    assert not list(tmp_path.rglob("*.unfinished"))
-
-
-def _has_come_to(hub: Any, enough: int) -> bool:
-    return _progress(hub) >= enough
-
-
-def _progress(hub: Any) -> int:
-    """How far the purge of all is: rows that are gone, instances that are, and those that are done."""
-    with reading(hub.store) as connection:
-        left = connection.scalar(select(func.count()).select_from(journal)) or 0
-        listed = connection.scalar(select(func.count()).select_from(instances)) or 0
-        done = connection.scalar(select(func.count()).select_from(tombstones).where(~tombstones.c.rest)) or 0
-    return MANY * ROWS - left + MANY - listed + done
-
-
-def test_one_coordinator_at_a_time_has_a_duty(hub: Any) -> None:
-    # given
-    first, second = (Duty(hub.store, hub.coordinator.clock, "sweep", 0.3) for _ in range(2))
-
-    # when
-    begin = (first.mine(), second.mine(), first.mine())
-    hub.until(second.mine)
-    then = (first.mine(), second.mine())
-    second.leave()
-
-    # then
-    assert begin == (True, False, True)
-    assert then == (False, True)
-    assert first.mine()
-
-
-def test_another_coordinator_takes_a_duty_over_while_its_holder_is_dead(hub: Any) -> None:
-    # given
-    dead = purger(hub, duty_seconds=0.3)
-    request = run(hub)
-    dead.retention.round()
-
-    # when
-    other = purger(hub, duty_seconds=0.3)
-
-    # then
-    hub.until(lambda: other.retention.round() or (not hub.status(request.instance) and left_to_delete(hub) == 0))
 
 
 def compensated_with_children(hub: Any, **variables: Any) -> i.Start:
