@@ -2,7 +2,7 @@
 
 SHELL := bash
 python := .venv/bin/python
-pytest := $(python) -m pytest -n 2
+pytest := $(python) -m pytest -n 3 # on two cores: whole sagas wait more than they compute
 servers := $(python) -m scripts.servers
 output := $(if $(JSON),--json)
 

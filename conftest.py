@@ -22,6 +22,16 @@ settings.register_profile("long", derandomize=True, max_examples=2000, deadline=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take longest begins first, so that no worker is alone with it at the end."""
+
+    def patience(item: pytest.Item) -> float:
+        allowed = item.get_closest_marker("timeout")
+        return float(allowed.args[0]) if allowed else 0.0
+
+    items.sort(key=patience, reverse=True)
+
+
 def _required(name: str) -> str:
     if value := os.environ.get(name):
         return value

@@ -22,7 +22,7 @@ FINAL = ("completed", "compensated")
 MOST_CALM = 0.3
 PATIENCE = 300.0
 # The warehouse takes its time, so that a saga seen under way still is at the kill, however fast the machine.
-SLOW = {"system": "wms", "kind": "delay", "times": None, "delay_ms": 500}
+SLOW = {"system": "wms", "kind": "delay", "times": None, "delay_ms": 100}
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,10 @@ class Storm:
         print(f"storm: seed {self.seed}, {self.orders} orders, {self.kills} kills")  # for the report
         chance = random.Random(self.seed)  # repeatable
         doomed = {f"SO-{n:05}": chance.random() < 0.5 for n in range(self.orders)}
-        sandbox.call("POST", "faults", SLOW)
+        slow = sandbox.call("POST", "faults", SLOW)["id"]
         self.begin(hub, sandbox, list(doomed.items())[: self.orders // 2])
         kills = self._kill(hub, sandbox, chance, list(doomed.items())[self.orders // 2 :])
+        sandbox.call("DELETE", f"faults/{slow}")
         try:
             until(lambda: ended(hub, self.process) >= self.orders, PATIENCE, "not all sagas ended")
         except AssertionError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select, update
+from sqlalchemy import Connection, Row, Table, exists, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from sandbox.clock import iso, now_ms
@@ -20,6 +20,8 @@ from sandbox.wms.tables import cancel_in, delivery_in, reservation_in
 
 MESSAGES_PER_TRANSACTION = 20
 ROWS_PER_SWEEP = 1000
+# Most looks find nothing: they cost one query.
+_ANY_NEW = select(or_(*(exists().where(table.c.status == "N") for table in (reservation_in, delivery_in, cancel_in))))
 _DEFAULTS = {
     Kind.LOCK_RECORD: ("LOCKED", "the record is locked by user MUELLER"),
     Kind.CLOSE_PERIOD: ("PERIOD_CLOSED", "the stock period is closed"),
@@ -97,6 +99,8 @@ class BatchJob:
 
     def _new_messages(self) -> list[Message]:
         with self._database.reading() as connection:
+            if not connection.scalar(_ANY_NEW):
+                return []
             found = []
             for table in (reservation_in, delivery_in, cancel_in):
                 query = select(table).where(table.c.status == "N").order_by(table.c.seq).limit(ROWS_PER_SWEEP)
