@@ -15,6 +15,7 @@ from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.children import ask_to_undo
 from saga_coordinator.engine.state import Step
 from saga_coordinator.store import instances, journal
+from saga_coordinator.store.instances import Instance
 
 
 def told_again(connection: Connection, state: InstanceState, mark: int) -> list[i.Input]:
@@ -29,16 +30,18 @@ def told_again(connection: Connection, state: InstanceState, mark: int) -> list[
     for step in waiting:
         child = found.get(step.child or "")
         if child is not None:
-            inputs += _asks(state, step, mark)
+            inputs += _asks(state, step, child, mark)
             inputs += _reports(connection, child.id)
     return inputs
 
 
-def _asks(state: InstanceState, step: Step, mark: int) -> Sequence[i.Input]:
+def _asks(state: InstanceState, step: Step, child: Instance, mark: int) -> Sequence[i.Input]:
     if step.undoes is not None:
         told = ask_to_undo(state, step.id, state.log[step.undoes])
     elif step.lingers:
         told = f.ChildTold(step=step.id, child=step.child or "", what="stop")
+    elif child.status == "suspended" and not state.suspended:
+        told = f.ChildTold(step=step.id, child=step.child or "", what="resume")
     else:
         return []
     return [calls.ask(told, f"{told.child}:{told.what}:again:{mark}")]

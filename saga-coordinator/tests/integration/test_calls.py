@@ -384,3 +384,20 @@ def test_a_secret_that_a_caller_passes_on_is_sealed_in_every_journal_and_told_to
     passed_on = [row for row in rows if row.input_id == f"call:{child.id}"]
     assert len(passed_on) == 1
     assert not any(b"open-sesame" in text for row in passed_on for text in (row.input, row.facts))
+
+
+def test_a_resume_that_a_child_has_not_heard_of_is_told_again(hub: Any) -> None:
+    # given a child that waits because its caller was suspended, and a broker that lost that the caller goes on
+    hub.deploy("waits-inside", "calls-and-waits")
+    request = hub.start("calls-and-waits", variables={"order": 7})
+    hub.drive(lambda: [row.status for row in children(hub, request.instance)] == ["waiting"])
+    (child,) = children(hub, request.instance)
+    hub.service.submit(i.Suspend(id="s", instance=request.instance))
+    hub.drive(lambda: hub.status(child.id) == "suspended")
+    hub.decide(hub.coordinator, [hub.item(i.Resume(id="r", instance=request.instance))])
+
+    # when
+    swept(hub, lambda: hub.status(child.id) == "waiting")
+
+    # then
+    assert len(hub.input_ids(child.id)) == 3
