@@ -48,6 +48,8 @@ class Ports(Inbox):
         taken, self.deliveries = self.deliveries, []
         return taken
 
+    def wake(self) -> None: ...
+
     def publish(self, outgoing: Sequence[Outgoing]) -> None:
         if self.live:
             self.live.publish([_reply(item.event.data) for item in outgoing])

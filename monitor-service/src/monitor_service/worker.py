@@ -31,7 +31,7 @@ class Worker:
         """Until stopped. What was taken and not acknowledged then comes again, to this monitor or another."""
         source = Source(JOURNAL, prefetch=self._settings.prefetch)
         try:
-            consumer = self._patience.with_broker(lambda: self._broker.consume([source]))
+            consumer = self._patience.consume(self._broker, [source])
         except Stopped:
             return
         try:

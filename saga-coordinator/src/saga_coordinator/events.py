@@ -25,7 +25,7 @@ class EventWorker:
         """Take and route events until stopped."""
         sources = [Source(EVENTS, prefetch=self._settings.prefetch)]
         try:
-            consumer = self._patience.with_broker(lambda: self._broker.consume(sources))
+            consumer = self._patience.consume(self._broker, sources)
         except Stopped:
             return
         try:

@@ -39,7 +39,7 @@ class Worker:
         settings = self._context.settings
         sources = lane_sources(settings.lanes, settings.own_lanes, settings.prefetch)
         try:
-            consumer = self._patience.with_broker(lambda: self._broker.consume(sources))
+            consumer = self._patience.consume(self._broker, sources)
         except Stopped:
             return
         try:

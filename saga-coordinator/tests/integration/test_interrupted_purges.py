@@ -116,7 +116,7 @@ def test_a_purge_survives_kills_at_random_moments(hub: Any, tmp_path: Path) -> N
         kills += 1
 
     # then
-    assert kills > 5
+    assert kills > 2
     assert traces(hub, *rows) == {}
     assert {each.instance for each in told(hub)} == set(rows)
     for instance, count in rows.items():

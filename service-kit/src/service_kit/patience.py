@@ -1,14 +1,14 @@
 """Waiting for a store or a broker that is away, until it is back or this process is to stop."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from service_kit.broker import Broker, BrokerUnavailable, Outgoing, Queue, QueueMissing
+from service_kit.broker import Broker, BrokerUnavailable, Consumer, Outgoing, Queue, QueueMissing, Source
 from service_kit.database import is_unstorable
 
 _log = structlog.get_logger(__name__)
@@ -29,10 +29,19 @@ class Patience:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self._sleepers: list[Consumer] = []
 
     def stop(self) -> None:
         """End every wait."""
         self.stopping.set()
+        for consumer in self._sleepers:
+            consumer.wake()
+
+    def consume(self, broker: Broker, sources: Sequence[Source]) -> Consumer:
+        """A consumer that `stop` wakes. Raises `Stopped`."""
+        consumer = self.with_broker(lambda: broker.consume(sources))
+        self._sleepers.append(consumer)
+        return consumer
 
     def with_store(self, work: Callable[[], T]) -> T:
         """`work()`, again as long as the store is away, out of order, or busy with a transaction that is in the way.

@@ -80,6 +80,9 @@ class Consumer(Protocol):
     def take(self, limit: int, timeout: float) -> list[Delivery]:
         """Up to `limit` deliveries; returns as soon as there is one, or empty after `timeout` seconds."""
 
+    def wake(self) -> None:
+        """Whoever waits in `take`, or will be the next, waits no longer. From any thread."""
+
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """They are done: never deliver them again."""
 

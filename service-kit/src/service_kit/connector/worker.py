@@ -76,6 +76,7 @@ class Worker:
         self._waiting = WaitingRoom(keeper, operations, self._jobs, self._lane, self._finishing)
         self._look_again_at = 0.0
         self._stopping = threading.Event()
+        self._consumer: Consumer | None = None
 
     @property
     def in_flight(self) -> int:
@@ -90,7 +91,7 @@ class Worker:
                 break
             except BrokerError as error:
                 self._pause("broker", error)
-        consumer = self._broker.consume([Source(self._queue)])
+        self._consumer = consumer = self._broker.consume([Source(self._queue)])
         try:
             while not self._stopping.is_set():
                 self.turn(consumer)
@@ -101,6 +102,8 @@ class Worker:
     def stop(self) -> None:
         """End `run` soon. From any thread."""
         self._stopping.set()
+        if self._consumer is not None:
+            self._consumer.wake()
 
     def turn(self, consumer: Consumer) -> None:
         """Once around."""

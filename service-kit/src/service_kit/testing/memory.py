@@ -127,6 +127,7 @@ class MemoryConsumer:
         self._queues = queues
         self._taken: dict[_Record, None] = {}
         self._closed = False
+        self._woken = False
 
     def take(self, limit: int, timeout: float) -> list[Delivery]:
         """See `Consumer.take`."""
@@ -135,11 +136,18 @@ class MemoryConsumer:
             while not self._closed:
                 records = self._broker._pop(self._queues, limit, self)
                 remaining = deadline - time.monotonic()
-                if records or remaining <= 0:
+                if records or remaining <= 0 or self._woken:
+                    self._woken = False
                     self._taken.update(dict.fromkeys(records))
                     return [Delivery(record.event, record.queue, record.deliveries, record) for record in records]
                 self._broker._changed.wait(remaining)
             return []
+
+    def wake(self) -> None:
+        """See `Consumer.wake`."""
+        with self._broker._changed:
+            self._woken = True
+            self._broker._changed.notify_all()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """See `Consumer.ack`."""

@@ -1,6 +1,7 @@
 """What every implementation of the broker port promises."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,22 @@ def consumer(broker: Broker) -> Iterator[Consumer]:
     opened = broker.consume([Source("orders")])
     yield opened
     opened.close()
+
+
+def test_whoever_waits_is_woken_once(consumer: Consumer) -> None:
+    # given
+    waiter = ThreadPoolExecutor(1)
+    waits = waiter.submit(consumer.take, 1, 3600.0)
+
+    # when
+    consumer.wake()
+
+    # then
+    assert waits.result(timeout=PATIENCE) == []
+    began = time.monotonic()
+    assert consumer.take(1, 0.2) == []
+    assert time.monotonic() - began >= 0.2
+    waiter.shutdown()
 
 
 def test_what_is_published_is_taken_as_it_was(broker: Broker, consumer: Consumer) -> None:

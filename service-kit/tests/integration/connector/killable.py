@@ -91,6 +91,9 @@ class MortalConsumer:
     def take(self, limit: int, timeout: float) -> list[Delivery]:
         return self._consumer.take(limit, timeout)
 
+    def wake(self) -> None:
+        self._consumer.wake()
+
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         if self._point in ("replied", "told"):
             die()

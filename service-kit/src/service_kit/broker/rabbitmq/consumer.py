@@ -41,6 +41,7 @@ class RabbitConsumer:
         self._settlement: Settlement | None = None
         self._inbox: deque[Envelope] = deque()
         self._ready: deque[Delivery] = deque()
+        self._woken = False
         self.closed = False
         self._link = Link(address, f"{name} consumer", up=self._up, down=self._down)
         self._link.start()
@@ -53,6 +54,12 @@ class RabbitConsumer:
             if taken:
                 return taken
         return []
+
+    def wake(self) -> None:
+        """See `Consumer.wake`."""
+        with self._arrived:
+            self._woken = True
+            self._arrived.notify_all()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """See `Consumer.ack`."""
@@ -80,7 +87,8 @@ class RabbitConsumer:
         with self._arrived:
             while not (self.closed or self._inbox or self._ready):
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
+                if remaining <= 0 or self._woken:
+                    self._woken = False
                     return False
                 self._arrived.wait(remaining)
             return not self.closed

@@ -35,6 +35,7 @@ class SqlConsumer:
         self._reader = table.open_file(broker.path)
         self._reading = threading.Lock()
         self._closed = False
+        self._woken = False
 
     def take(self, limit: int, timeout: float) -> list[Delivery]:
         """See `Consumer.take`."""
@@ -43,11 +44,17 @@ class SqlConsumer:
             self._bell.rung.clear()
             taken = self._take_now(limit)
             remaining = deadline - time.monotonic()
-            if taken or remaining <= 0:
+            if taken or remaining <= 0 or self._woken:
+                self._woken = False
                 return taken
             if not self._bell.rung.wait(min(remaining, _SLOW_POLL)):
                 self._search()
         return []
+
+    def wake(self) -> None:
+        """See `Consumer.wake`."""
+        self._woken = True
+        self._bell.rung.set()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """See `Consumer.ack`. Stored soon; a crash in between delivers again."""
