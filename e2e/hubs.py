@@ -28,7 +28,7 @@ CREDENTIALS = {
     "CRM_CLIENT_SECRET": "hub-secret",
 }
 # Whatever is to be purged is, without delay.
-HOUSEKEEPING = {"RETENTION_INTERVAL": "0.5", "PURGE_GRACE": "0"}
+HOUSEKEEPING = {"RETENTION_INTERVAL": "1", "PURGE_GRACE": "0"}
 
 
 class Process:
