@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from service_kit.broker import Broker, BrokerError, Consumer, Delivery, Queue, QueueMissing, Source
+from service_kit.broker import Broker, BrokerError, Consumer, Delivery, Queue, Source
 from service_kit.catalogue import Effect
 from service_kit.connector import jobs
 from service_kit.connector.gate import NotNow
@@ -26,6 +26,7 @@ from service_kit.connector.jobs import Job
 from service_kit.connector.keeper import Keeper
 from service_kit.connector.lanes import Done, Finishing, Lane
 from service_kit.connector.operations import Operations
+from service_kit.connector.replies import Replies
 from service_kit.connector.rules import DIED, Answer, Ask, CarryOutAgain, Row, Wait, delivered_again, probed
 from service_kit.connector.waiting_room import WaitingRoom
 from service_kit.messages import Command, CommandKind, Outcome, Unknown
@@ -56,7 +57,6 @@ class Worker:
     ) -> None:
         """`keeper` looks after commands that cannot go now, `lanes` makes the lane of a system, `clock` counts
         seconds."""
-        self._connector = connector
         self._queue = f"commands.{connector}"
         self._broker = broker
         self._inbox = inbox
@@ -71,7 +71,7 @@ class Worker:
         self._probes: list[Job] = []
         self._parked: list[Job] = []
         self._orphans: list[tuple[Job, Row]] = []
-        self._replying: list[Job] = []
+        self._replies = Replies(connector, broker)
         self._keeper = keeper
         self._waiting = WaitingRoom(keeper, operations, self._jobs, self._lane, self._finishing)
         self._look_again_at = 0.0
@@ -135,7 +135,7 @@ class Worker:
             self._accept(consumer, delivery)
 
     def _lacks_work(self) -> bool:
-        busy = self._unrecorded or self._probes or self._replying or len(self._finishing)
+        busy = self._unrecorded or self._probes or self._replies or len(self._finishing)
         return bool(self._jobs) and not busy
 
     def _accept(self, consumer: Consumer, delivery: Delivery) -> None:
@@ -173,7 +173,7 @@ class Worker:
             self._leave_lane(job)
             if not self._waiting.takes(job, outcome):
                 job.outcome = _known(job, outcome)
-                (self._unrecorded if job.records else self._replying).append(job)
+                self._outcome_is_known(job, record=job.records)
 
     def _hold(self, consumer: Consumer) -> None:
         self._unrecorded += self._waiting.put_back()
@@ -228,7 +228,7 @@ class Worker:
             job.outcome, job.found = Unknown(reason=DIED), False
             self._unrecorded.append(job)
             return
-        self._replying.append(job)
+        self._replies.add(job)
 
     def _leave_lane(self, job: Job) -> None:
         if job.lane is not None:
@@ -240,7 +240,7 @@ class Worker:
         match delivered_again(row, job.operation):
             case Answer(outcome=outcome, record=record):
                 job.outcome = outcome
-                (self._unrecorded if record else self._replying).append(job)
+                self._outcome_is_known(job, record=record)
             case Wait():
                 self._parked.append(job)
             case CarryOutAgain():
@@ -248,6 +248,12 @@ class Worker:
             case Ask():
                 job.run, job.found = self._operations.find_out, True
                 self._dispatch(job)
+
+    def _outcome_is_known(self, job: Job, *, record: bool) -> None:
+        if record:
+            self._unrecorded.append(job)
+        else:
+            self._replies.add(job)
 
     def _adopt(self) -> None:
         while self._orphans:
@@ -275,7 +281,7 @@ class Worker:
         match probed(row, job.operation):
             case Answer(outcome=outcome):
                 job.outcome = outcome
-                self._replying.append(job)
+                self._replies.add(job)
             case Ask(settled=settled):
                 job.run = lambda command: self._operations.probe(command, settled)
                 self._dispatch(job)
@@ -294,29 +300,7 @@ class Worker:
                 self._delivered_again(job, row)
 
     def _reply(self, consumer: Consumer) -> None:
-        if not self._replying:
-            return
-        try:
-            self._broker.publish([jobs.reply(self._connector, job) for job in self._replying])
-        except QueueMissing:
-            self._bury_unanswerable(consumer)
-            return
-        answered, self._replying = self._replying, []
-        for job in answered:
-            self._forget(job)
-        consumer.ack([delivery for job in answered for delivery in job.deliveries])
-
-    def _bury_unanswerable(self, consumer: Consumer) -> None:
-        # One command with a wrong `reply_to` must not keep the others' replies back. Its outcome is in the inbox.
-        while self._replying:
-            job = self._replying[-1]
-            try:
-                self._broker.publish([jobs.reply(self._connector, job)])
-                consumer.ack(job.deliveries)
-            except QueueMissing as error:
-                for delivery in job.deliveries:
-                    consumer.dead_letter(delivery, str(error))
-            self._replying.pop()
+        for job in self._replies.send(consumer):
             self._forget(job)
 
     def _forget(self, job: Job) -> None:
