@@ -45,6 +45,7 @@ CANNOT = frozenset(
         "BAD_OUTPUT",
         "NEEDS_ANSWER",
         "NO_INPUT",
+        "NO_QUESTION",
         "NO_SUCH_FLOW",
         "NO_SUCH_VERSION",
     }

@@ -117,9 +117,11 @@ def found_late(
     turn: Turn, step: Step, output: Any, references: dict[str, str], *, presumed: bool = False
 ) -> f.StepCompleted:
     """Register an effect that nobody waits for any more (or `presumed`, because nobody knows). Where its undo cannot be
-    rendered, or what it needs has been erased, a person has to undo it."""
+    rendered, or what it needs has been erased, or the step asks something else in the instance's new version, a person
+    has to undo it."""
+    unknown = turn.state.erased or _asks_otherwise(turn.element(step), step)
     try:
-        undo = None if turn.state.erased else planned_undo(turn, step, output, references)
+        undo = None if unknown else planned_undo(turn, step, output, references)
     except ExpressionFailed:
         undo = None
     fact = completion(turn, step, output, references, undo, late=True, presumed=presumed)
@@ -127,6 +129,11 @@ def found_late(
         fact = replace(fact, handler=None, own={}, irreversible=True)
     turn.emit(fact)
     return fact
+
+
+def _asks_otherwise(element: Element, step: Step) -> bool:
+    operation = task_of(element).operation
+    return step.command is not None and operation is not None and operation.name != step.command.operation
 
 
 def is_irreversible(element: Element, command: f.CommandIssued | None, undo: f.PlannedUndo | None) -> bool:

@@ -31,7 +31,7 @@ KEPT = frozenset(
         *("expected_seq", "identifiers", "retry_after", "parent_step", "partial", "item", "body", "total", "together"),
         *("signal", "condition", "held", "elements", "child", "call", "what", "count", "finished", "number", "times"),
         *("pivoted", "error", "to", "of", "evidence", "left"),
-        *("cause", "suspended", "until", "presumed", "never"),
+        *("cause", "suspended", "until", "presumed", "never", "awaits", "within"),
     }
 )
 T = TypeVar("T", bound=msgspec.Struct)

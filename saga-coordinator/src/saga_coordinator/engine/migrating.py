@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 
 from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
+from saga_coordinator.engine.activities import task_of
 from saga_coordinator.engine.illegal import IllegalInput
 from saga_coordinator.engine.listening import listen
-from saga_coordinator.engine.process import Body, Element, Process
-from saga_coordinator.engine.state import ROOT, InstanceState, Step
+from saga_coordinator.engine.process import Body, Element, Process, StepClass, Task
+from saga_coordinator.engine.state import ROOT, InstanceState, Phase, Step
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm
+
+_OUT = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.ACCEPTED})
 
 
 def problems(process: Process, state: InstanceState, elements: Mapping[str, str]) -> list[str]:
@@ -52,6 +55,8 @@ def _misplaced(process: Process, state: InstanceState, step: Step, elements: Map
         yield f"{step.element} is open in {around}, and stands in {there.parent} there"
     if step.command is not None and there.task is None:
         yield f"{step.element} has asked a system, and is a {there.kind} there"
+    elif step.undoes is None and step.command is not None and _is_open(step):
+        yield from _otherwise(step, step.command, task_of(there))
     if step.inside is not None and (there.body is None) == (state.scopes[step.inside].rounds is None):
         yield f"{step.element} is open as a sub-process, and is a {there.kind} there"
     if (step.item is not None or _is_whole(state, step)) != (there.loop is not None):
@@ -59,6 +64,22 @@ def _misplaced(process: Process, state: InstanceState, step: Step, elements: Map
     for waited in _events(state, step):
         if elements.get(waited, waited) not in process.elements:
             yield f"{step.element} waits for {waited}, which is not there"
+
+
+def _is_open(step: Step) -> bool:
+    """Whether the step's command may still turn out to have been applied."""
+    asks = step.incident is not None and step.incident.resume == "probe"
+    return not step.completed and (step.phase in _OUT or asks or step.unsure > 0 or bool(step.held))
+
+
+def _otherwise(step: Step, command: f.CommandIssued, there: Task) -> Iterator[str]:
+    """What is out is answered, mapped and undone by the version that the instance has then."""
+    asked = there.operation
+    if asked is None or (asked.name, asked.system) != (command.operation, command.system):
+        other = f"{asked.system} for {asked.name}" if asked is not None else "nobody"
+        yield f"{step.element} has asked {command.system} for {command.operation}, and asks {other} there"
+    elif not command.reads and there.step_class is StepClass.READ:
+        yield f"{step.element} would not be undone any more: it only reads there"
 
 
 def _in_handler(state: InstanceState, step: Step) -> bool:

@@ -15,7 +15,7 @@ from saga_coordinator.engine.incidents import CANNOT_UNDO, raise_incident
 from saga_coordinator.engine.interrupting import interrupt_scope
 from saga_coordinator.engine.listening import close_listeners
 from saga_coordinator.engine.locking import release, release_all
-from saga_coordinator.engine.log import orders_to_undo
+from saga_coordinator.engine.log import orders_to_undo, uncovered
 from saga_coordinator.engine.process import Operation
 from saga_coordinator.engine.state import ROOT, Compensation, InstanceState
 from saga_coordinator.engine.turn import Turn
@@ -34,6 +34,9 @@ def proceed(turn: Turn) -> bool:
     """Start the next undo of every walk that has none at work; True if anything happened."""
     moved = False
     for known in list(turn.state.compensations.values()):
+        if known.awaits is not None:
+            moved = _settle(turn, known) or moved
+            continue
         walk: Compensation | None = known
         while walk is not None and (order := _next(turn.state, walk)) is not None:
             moved = True
@@ -43,6 +46,22 @@ def proceed(turn: Turn) -> bool:
             moved = True
             _end_walk(turn, walk)
     return moved
+
+
+def _settle(turn: Turn, walk: Compensation) -> bool:
+    """The walk begins when the outcome that it awaits is known, with what turned up then in its place; whether it
+    does."""
+    if walk.awaits in turn.state.steps:
+        return False
+    known = [turn.state.log[order] for order in walk.orders]
+    late = [
+        effect
+        for effect in turn.state.log.values()
+        if (effect.step == walk.awaits or walk.within in effect.path) and not effect.undone and not effect.only_holds
+    ]
+    orders = uncovered(turn.state, {effect.order: effect for effect in (*known, *late)}.values())
+    turn.emit(f.CompensationStarted(compensation=walk.id, orders=orders, step=walk.step))
+    return True
 
 
 def _next(state: InstanceState, walk: Compensation) -> int | None:
@@ -103,8 +122,17 @@ def _register_handler(turn: Turn, handler: str) -> None:
     turn.emit(f.StepCompleted(step=0, element=turn.process.id, order=order, handler=handler, body=True))
 
 
-def start_walk(turn: Turn, orders: list[int], reason: str = "", step: int | None = None) -> None:
-    """Undo these effects, in this order; `step` waits for it."""
+def start_walk(
+    turn: Turn,
+    orders: list[int],
+    reason: str = "",
+    step: int | None = None,
+    *,
+    awaits: int | None = None,
+    within: int | None = None,
+) -> None:
+    """Undo these effects, in this order; `step` waits for it. With `awaits` not before the outcome of that step is
+    known: what it (and everything in the scope `within`) turns out to have done is undone, too."""
     stopping = turn.state.stopping
     turn.emit(
         f.CompensationStarted(
@@ -113,6 +141,8 @@ def start_walk(turn: Turn, orders: list[int], reason: str = "", step: int | None
             then=stopping.then if stopping and step is None else None,
             step=step,
             reason=reason,
+            awaits=awaits,
+            within=within,
         )
     )
 

@@ -45,8 +45,8 @@ def _never(turn: Turn, step: int) -> None:
 
 
 def move(turn: Turn, step: Step, act: i.Move) -> None:
-    """The token at the step goes to another flow node of the same level; with `undo`, what lies between is undone
-    before it begins there. Raises `IllegalInput`."""
+    """The token at the step goes to another flow node of the same level; with `undo`, what lies between, and what a
+    command that is out turns out to have done, is undone before it begins there. Raises `IllegalInput`."""
     _check_on_path(turn, step)
     target = turn.process.elements.get(act.to)
     if target is None or target.parent != turn.element(step).parent or target.attached_to or target.by_event:
@@ -54,15 +54,19 @@ def move(turn: Turn, step: Step, act: i.Move) -> None:
     if step.item is not None:
         raise IllegalInput("NOT_OPEN", f"step {step.id} is one item of {step.element}: skip it, or move the whole")
     orders = _between(turn, step, act.to) if act.undo else []
+    if orders and turn.state.pivoted:
+        raise IllegalInput("PAST_PIVOT", "the point of no return is passed: move without undo")
     _tell_move(turn, step, act)
     turn.merge(step.scope, act.variables)
     interrupt(turn, step.id)
-    if not orders:
+    lingers = step.id in turn.state.steps
+    if not (orders or (act.undo and lingers)):
         turn.start(act.to, step.scope)
         return
     waiting = turn.new_id()
     turn.emit(f.MoveBegun(step=waiting, element=act.to, scope=step.scope))
-    start_walk(turn, orders, f"moved back to {act.to}", waiting)
+    reason, awaits = f"moved back to {act.to}", step.id if lingers else None
+    start_walk(turn, orders, reason, waiting, awaits=awaits, within=step.inside if lingers else None)
 
 
 def _tell_move(turn: Turn, step: Step, act: i.Move) -> None:

@@ -28,9 +28,17 @@ def check(turn: Turn, step: Step, retry: i.Retry) -> f.IncidentRaised:
         raise IllegalInput("NO_INCIDENT", f"step {step.id} ({step.element}) has no incident")
     if incident.code == UNKNOWN_OUTCOME and retry.happened is None:
         raise IllegalInput("NEEDS_ANSWER", "say whether it happened: nobody else can tell (`happened`: true or false)")
+    if retry.happened is not None and not _takes_answer(step, incident):
+        raise IllegalInput("NO_QUESTION", f"nobody asks whether step {step.id} ({step.element}) happened")
     if retry.edited is not None and not _takes_input(turn, step, incident):
         raise IllegalInput("NO_INPUT", f"step {step.id} ({step.element}) asks no system: there is no input to edit")
     return incident
+
+
+def _takes_answer(step: Step, incident: f.IncidentRaised) -> bool:
+    """Whether a person may say what became of the step's command. That an undo was done outside is another act, which
+    wants evidence."""
+    return incident.resume == "probe" or (incident.resume == "again" and step.undoes is None)
 
 
 def _takes_input(turn: Turn, step: Step, incident: f.IncidentRaised) -> bool:
@@ -53,7 +61,11 @@ def _enter(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -
 
 
 def _again(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:
-    commands.again(turn, step, retry.edited)
+    """Ask the system once more, unless somebody has done it outside."""
+    if retry.happened is True:
+        applied(turn, step, i.CompletedOutcome(output=retry.output), retry.by)
+    else:
+        commands.again(turn, step, retry.edited)
 
 
 def _wait(turn: Turn, step: Step, incident: f.IncidentRaised, retry: i.Retry) -> None:

@@ -195,13 +195,15 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class Compensation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Effects being undone one after another (or, in a scope that says so, together): `orders` are still to do,
-    `active` are the undo steps at work, with what they undo."""
+    `active` are the undo steps at work, with what they undo. `awaits`, `within`: see `CompensationStarted`."""
 
     id: int
     orders: tuple[int, ...] = ()
     then: str | None = None
     step: int | None = None
     active: dict[int, int] = {}
+    awaits: int | None = None
+    within: int | None = None
 
 
 class Parked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

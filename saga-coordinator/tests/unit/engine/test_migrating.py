@@ -9,8 +9,9 @@ from saga_coordinator import bpmn
 from saga_coordinator.engine import IllegalInput
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.migrating import problems
-from saga_coordinator.engine.process import Process
+from saga_coordinator.engine.process import Process, StepClass
 from saga_coordinator.testing.case import Case
+from saga_coordinator.testing.drawing import Drawing, operation
 from service_kit import expressions
 
 FILES = Path(__file__).parents[2] / "scenarios" / "migrating"
@@ -36,6 +37,41 @@ def test_an_undo_that_would_be_lost_is_named() -> None:
     against = problems(version(3), waiting_at_b().live, {"b": "approve"})
 
     assert against == ["a would not be undone any more: there is no un_a"]
+
+
+def asking(operation_name: str, step_class: StepClass = StepClass.COMPENSATABLE) -> Process:
+    return (
+        Drawing()
+        .start()
+        .service("a", op=operation(operation_name), step_class=step_class)
+        .end()
+        .flow("start", "a", "end")
+        .process()
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        (asking("sys.a"), []),
+        (asking("sys.other"), ["a has asked sys for sys.a, and asks sys for sys.other there"]),
+        (asking("sys.a", StepClass.READ), ["a would not be undone any more: it only reads there"]),
+    ],
+    ids=["the same", "another operation", "a read"],
+)
+def test_what_is_out_is_answered_and_undone_by_what_asked_it(there: Process, why: list[str]) -> None:
+    case = Case(asking("sys.a")).start()
+    assert problems(there, case.live, {}) == why
+
+    case.reply("a", i.UnknownOutcome(reason="?"))
+    assert problems(there, case.live, {}) == why
+
+
+def test_a_step_whose_system_did_nothing_may_ask_another_there() -> None:
+    case = Case(asking("sys.a")).start()
+    case.reject("a")
+
+    assert [why for why in problems(asking("sys.other"), case.live, {}) if "asked" in why] == []
 
 
 def test_a_migration_that_is_refused_changes_nothing() -> None:

@@ -13,7 +13,12 @@ from saga_coordinator.engine.state import Compensation, InstanceState, Step
 def _compensation_started(state: InstanceState, fact: f.CompensationStarted) -> None:
     state.counter = max(state.counter, fact.compensation)
     state.compensations[fact.compensation] = Compensation(
-        id=fact.compensation, orders=tuple(fact.orders), then=fact.then, step=fact.step
+        id=fact.compensation,
+        orders=tuple(fact.orders),
+        then=fact.then,
+        step=fact.step,
+        awaits=fact.awaits,
+        within=fact.within,
     )
 
 

@@ -17,13 +17,17 @@ class InstanceStopping(Told, frozen=True, kw_only=True, tag="instance-stopping")
 
 class CompensationStarted(Told, frozen=True, kw_only=True, tag="compensation-started"):
     """Completed steps are being undone, in the order given by `orders` (their completion orders, newest first).
-    `then` is the final status to take afterwards, or None where `step` (a compensation throw) goes on instead."""
+    `then` is the final status to take afterwards, or None where `step` (a compensation throw) goes on instead. With
+    `awaits` it begins when the outcome of that step is known; what that has done, and what was done in its scope
+    `within`, is undone, too: then the fact comes once more, with all orders."""
 
     compensation: int
     orders: list[int]
     then: str | None = None
     step: int | None = None
     reason: str = ""
+    awaits: int | None = None
+    within: int | None = None
 
 
 class UndoStarted(Told, frozen=True, kw_only=True, tag="undo-started"):
