@@ -10,6 +10,7 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Kind, Process
 from saga_coordinator.engine.state import Phase, Step, encoder
+from saga_coordinator.scenarios.items import Items
 from saga_coordinator.scenarios.language import Address
 
 INSTANCE = "scenario"
@@ -39,6 +40,7 @@ class Run:
     journal: list[tuple[int, bytes]] = field(default_factory=list)
     commands: list[tuple[str, f.CommandIssued]] = field(default_factory=list)
     probes: dict[int, i.ProbedOutcome] = field(default_factory=dict)
+    items: Items = field(default_factory=Items)
 
     @property
     def live(self) -> InstanceState:
@@ -56,6 +58,7 @@ class Run:
         self.facts += decision.facts
         self.state = decision.state
         for fact in decision.facts:
+            self.items.note(fact)
             if isinstance(fact, f.CommandIssued) and fact.kind == "execute":
                 self.commands.append((self._element_of(fact.step), fact))
         return decision.facts
@@ -77,8 +80,12 @@ class Run:
             numbered = [step for step in steps if step.item == address.item]
             if numbered:
                 return numbered
-            steps = [step for step in steps if self._item_around(step) == address.item]
+            steps = [step for step in steps if self.is_of_item(step, address.item)]
         return [step for step in steps if is_open(step)] or [s for s in steps if s.phase is not Phase.INSIDE] or steps
+
+    def is_of_item(self, step: Step, item: int) -> bool:
+        """Whether the step is, or is inside of, or undoes something in the item with this number."""
+        return item in (step.item, self.items.of(step.id), self._item_around(step))
 
     def _item_around(self, step: Step) -> int | None:
         """The number of the innermost item that the step is inside of, be it of the caller."""

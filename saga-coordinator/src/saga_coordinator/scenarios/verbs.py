@@ -23,6 +23,8 @@ from saga_coordinator.scenarios.run import CannotDo, Run
 from saga_coordinator.scenarios.stage import Stage
 from saga_coordinator.scenarios.world import advance, settle
 
+_VERDICTS = ("applied", "absent", "pending", "several", "impossible")
+
 
 def perform(stage: Stage, action: Action) -> None:
     """Do one step. Raises `CannotDo`, `IllegalInput`, or `Unexpected` where an `expect` fails."""
@@ -87,6 +89,8 @@ def _unknown(stage: Stage, action: Action) -> None:
     run, step = stage.find(_address(action))
     run.probes.pop(step.id, None)
     if "probe" in told:
+        if told["probe"] not in _VERDICTS:
+            raise CannotDo(f"a probe finds {', '.join(_VERDICTS)}; not {told['probe']!r}")
         run.probes[step.id] = i.ProbedOutcome(
             verdict=str(told["probe"]), output=told.get("output", {}), references=told.get("references", {})
         )
@@ -95,21 +99,22 @@ def _unknown(stage: Stage, action: Action) -> None:
 
 def _late(stage: Stage, action: Action) -> None:
     address = _address(action)
-    over = [(run, command) for run in stage.runs.values() for command in _over(run, address.element)]
+    over = [(run, command) for run in stage.runs.values() for command in _over(run, address)]
     if not over:
-        raise CannotDo(f"{address.element} has no command whose step is over")
+        raise CannotDo(f"{address} has no command whose step is over")
     run, command = over[(address.nth or len(over)) - 1]
     told = action.companions
     outcome = i.CompletedOutcome(output=told.get("output", {}), references=told.get("references", {}))
     stage.reply(run, command, outcome, suffix="late")
 
 
-def _over(run: Run, element: str) -> list[Any]:
+def _over(run: Run, address: Address) -> list[Any]:
     steps: dict[int, Step] = run.state.steps if run.state is not None else {}
     return [
         command
         for of, command in run.commands
-        if of == element
+        if of == address.element
+        and address.item in (None, run.items.of(command.step))
         and (command.step not in steps or steps[command.step].command is not command or steps[command.step].lingers)
     ]
 
