@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from e2e.stacks import Stack, new_key
+from e2e.stacks import PROCESSES, Stack, new_key
 from service_kit.testing.waiting import until
 
 
@@ -34,6 +34,21 @@ def test_twenty_starts_at_once_with_one_business_key_make_one_instance(hub: Stac
     refused = [answer.json() for answer in answers if answer.status_code == 409]
     assert len(refused) == 19
     assert {(body["code"], body["existing_instance"]) for body in refused} == {("BUSINESS_KEY_TAKEN", made)}
+
+
+def test_a_process_may_be_called_in_the_language_of_its_people(hub: Stack) -> None:
+    # given
+    name = new_key("订单")
+    file = (PROCESSES / "same-again.bpmn").read_bytes().replace(b'"same-again"', f'"{name}"'.encode())
+
+    # when
+    deployed = hub.call("POST", "/processes", data=file, headers={"Content-Type": "application/xml"})
+    instance = hub.started(name, {"order": {"number": name}})
+
+    # then
+    assert deployed.status_code == 201, deployed.text
+    assert hub.call("GET", deployed.headers["Location"]).content == file
+    assert until(lambda: hub.call("GET", "/instances", params={"process": name}).json()["items"])[0]["id"] == instance
 
 
 def test_an_idempotency_key_with_another_body_is_refused(hub: Stack) -> None:

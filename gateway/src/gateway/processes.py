@@ -1,5 +1,7 @@
 """Operations on processes; the coordinator answers them."""
 
+from urllib.parse import quote
+
 from starlette.responses import Response
 
 from gateway.downstream import Downstream
@@ -32,4 +34,5 @@ class Processes:
         if found.status_code != 201:
             return relayed(found)
         deployed = found.json()
-        return relayed(found, {"Location": f"/processes/{deployed['process']}/versions/{deployed['version']}/xml"})
+        address = f"/processes/{quote(deployed['process'])}/versions/{deployed['version']}/xml"
+        return relayed(found, {"Location": address})

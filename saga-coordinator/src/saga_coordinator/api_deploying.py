@@ -1,5 +1,7 @@
 """The handlers that deploy and list processes and decisions (`openapi/saga-coordinator.yaml`)."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from saga_coordinator import views
@@ -36,26 +38,32 @@ class Processes:
         raise NotFound(f"Version {version} of process {process} is not deployed.")
 
     def deploy_process(self, body: bytes, dry_run: bool = False) -> Response:
-        """Store a new version, or only check it."""
+        """Store new versions of all executable processes of a file, or only check them."""
         try:
-            ids = process_ids(body)
-            chosen = ids[0] if ids else ""
+            ids = process_ids(body, executable=True) or [""]
+            for id_ in ids:
+                self._service.check(body, id_)
             if dry_run:
-                self._service.check(body, chosen)
-                return answer({"process": chosen, "version": None, "deployed": False, "findings": []})
+                return answer(_deployment([{"process": id_, "version": None, "deployed": False} for id_ in ids]))
             known = {(row.id, row.version) for row in self._service.processes()}
-            row = self._service.deploy(body, chosen, by=current_caller().actor)
+            rows = [self._service.deploy(body, id_, by=current_caller().actor) for id_ in ids]
         except Refused as refused:
             raise _not_deployable(refused) from refused
-        deployed = (row.id, row.version) not in known
-        shown = {"process": row.id, "version": row.version, "deployed": deployed, "findings": []}
-        return answer(shown, 201 if deployed else 200)
+        shown = [
+            {"process": row.id, "version": row.version, "deployed": (row.id, row.version) not in known} for row in rows
+        ]
+        return answer(_deployment(shown), 201 if any(one["deployed"] for one in shown) else 200)
 
     def _versions(self, process: str) -> list[Deployment]:
         rows = [row for row in self._service.processes() if row.id == process]
         if not rows:
             raise NotFound(f"No process {process} is deployed.")
         return rows
+
+
+def _deployment(shown: list[dict[str, Any]]) -> dict[str, Any]:
+    others = {"others": shown[1:]} if len(shown) > 1 else {}
+    return {**shown[0], "findings": [], **others}
 
 
 def _not_deployable(refused: Refused) -> Unprocessable:

@@ -276,6 +276,49 @@ async def test_a_diagram_is_checked_deployed_and_read_back(hub: Any, client: htt
     assert (await client.get("/processes/five-steps/versions/2/xml")).status_code == 404
 
 
+SECOND = (
+    b'<process id="second" isExecutable="true"><startEvent id="s2"/><endEvent id="e2"/>'
+    b'<sequenceFlow id="f2" sourceRef="s2" targetRef="e2"/></process></definitions>'
+)
+
+
+async def test_every_executable_process_of_a_file_is_deployed_or_none(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    both = (hub.processes / "five-steps.bpmn").read_bytes().replace(b"</definitions>", SECOND)
+
+    # when
+    refused = await client.post("/processes", content=both.replace(b'targetRef="e2"', b""), headers=XML)
+    nothing = (await client.get("/processes")).json()["items"]
+    checked = await client.post("/processes?dry_run=true", content=both, headers=XML)
+    deployed = await client.post("/processes", content=both, headers=XML)
+
+    # then
+    assert (refused.status_code, nothing) == (422, [])
+    assert checked.json()["others"] == [{"process": "second", "version": None, "deployed": False}]
+    assert (deployed.status_code, deployed.json()["process"]) == (201, "five-steps")
+    assert deployed.json()["others"] == [{"process": "second", "version": 1, "deployed": True}]
+    assert (await client.get("/processes/second/versions/1/xml")).content == both
+
+
+@pytest.mark.parametrize("name", ["订单处理", "Bestellung-für.Werk_2"])
+async def test_processes_are_called_as_their_people_call_them(hub: Any, client: httpx.AsyncClient, name: str) -> None:
+    file = (hub.processes / "five-steps.bpmn").read_bytes().replace(b'"five-steps"', f'"{name}"'.encode())
+
+    deployed = await client.post("/processes", content=file, headers=XML)
+    started = await client.post("/starts", json=_start(name))
+
+    assert (deployed.status_code, started.status_code) == (201, 201)
+    assert (await client.get(f"/processes/{name}/versions/1/xml")).content == file
+
+
+async def test_a_process_that_nobody_could_address_is_refused(hub: Any, client: httpx.AsyncClient) -> None:
+    file = (hub.processes / "five-steps.bpmn").read_bytes().replace(b'"five-steps"', b'"' + b"x" * 121 + b'"')
+
+    answer = await client.post("/processes", content=file, headers=XML)
+
+    assert [finding["rule"] for finding in answer.json()["findings"]] == ["bad-id"]
+
+
 @pytest.mark.parametrize(("file", "rule"), [(b"<a", "malformed-xml"), (b"<a/>", "not-bpmn")])
 async def test_a_diagram_that_cannot_run_is_refused_with_its_findings(
     hub: Any, client: httpx.AsyncClient, file: bytes, rule: str

@@ -16,6 +16,7 @@ class Rule(StrEnum):
     NOT_EXECUTABLE = "not-executable"
     UNSUPPORTED_ELEMENT = "unsupported-element"
     MISSING_ID = "missing-id"
+    BAD_ID = "bad-id"
     DUPLICATE_ID = "duplicate-id"
     UNRESOLVED_REFERENCE = "unresolved-reference"
 

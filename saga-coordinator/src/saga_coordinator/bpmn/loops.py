@@ -9,6 +9,7 @@ from saga_coordinator.bpmn.xmltree import Node
 from saga_coordinator.engine.process import Expression, Iteration, Loop
 
 _STANDARD, _MULTI = LOOPS
+_THROWING = {"One": "oneBehaviorEventRef", "None": "noneBehaviorEventRef"}
 
 
 def read(part: Part, context: Context) -> Loop | None:
@@ -41,6 +42,7 @@ def _standard(part: Part, node: Node, context: Context) -> Loop:
 
 
 def _multi(part: Part, node: Node, context: Context) -> Loop:
+    _check_behavior(part, node, context)
     items = next(part.extension("items"), None)
     collection, item = _input(part, node, items, context)
     result, output = _output(part, node, items, context)
@@ -57,6 +59,15 @@ def _multi(part: Part, node: Node, context: Context) -> Loop:
         result=result,
         output=output,
     )
+
+
+def _check_behavior(part: Part, node: Node, context: Context) -> None:
+    """Events that the items throw when they complete (`behavior`) are not thrown here."""
+    behavior = node.get("behavior") or "All"
+    complex_ = behavior == "Complex" and node.first("complexBehaviorDefinition") is not None
+    if complex_ or node.get(_THROWING.get(behavior, "")):
+        message = "a multi-instance that throws events when items complete (`behavior`) is not supported"
+        context.findings.add(Rule.UNSUPPORTED_ELEMENT, part.id, node.line, message)
 
 
 def _input(part: Part, node: Node, items: Node | None, context: Context) -> tuple[Expression | None, str]:

@@ -1,14 +1,19 @@
 """From a BPMN file to a `Process`, or to everything that is wrong with it."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from saga_coordinator.bpmn import build, diagram, xmltree
 from saga_coordinator.bpmn.context import Context
 from saga_coordinator.bpmn.findings import Finding, Refused, Rule
+from saga_coordinator.bpmn.rules import borders
 from saga_coordinator.bpmn.xmltree import BPMN, MalformedXml, Node
 from saga_coordinator.engine.process import Expression, Process
 from service_kit import catalogue as kit
 from service_kit.calendars import Calendar
+
+# As the API addresses processes (`openapi/gateway.yaml`).
+_ID = re.compile(r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_.\u0080-\uffff-]{0,119}")
 
 
 def parse(
@@ -61,14 +66,16 @@ def lint(
     return []
 
 
-def process_ids(xml: bytes) -> list[str]:
-    """The ids of the processes in a file, those marked executable first. Raises `Refused` if it cannot be read."""
+def process_ids(xml: bytes, *, executable: bool = False) -> list[str]:
+    """The ids of the processes in a file, those marked executable first (`executable`: no others, where there are any).
+    Raises `Refused` if it cannot be read."""
     context = Context(None, _never, tolerant=True)
     root = _root(xml, context)
     if root is None:
         raise Refused(context.findings.sorted())
     found = sorted(diagram.processes(root), key=lambda node: not node.flag("isExecutable"))
-    return [node.id for node in found if node.id]
+    marked = [node for node in found if node.flag("isExecutable")] if executable else []
+    return [node.id for node in marked or found if node.id]
 
 
 def _never(source: str) -> Expression:
@@ -78,6 +85,8 @@ def _never(source: str) -> Expression:
 def _parse(xml: bytes, context: Context, process_id: str | None) -> Process | None:
     root = _root(xml, context)
     node = _choose(root, process_id, context) if root is not None else None
+    if root is not None:
+        borders.check(root, node, context.findings)
     if root is None or node is None:
         return None
     read = diagram.read(root, node, context.findings, tolerant=context.tolerant)
@@ -121,6 +130,9 @@ def _choose(root: Node, process_id: str | None, context: Context) -> Node | None
 def _executable(node: Node, context: Context) -> Node:
     if not node.id:
         context.findings.add(Rule.MISSING_ID, node.name, node.line, "a process needs an id")
+    elif not context.tolerant and not _ID.fullmatch(node.id):
+        message = "an id has letters, digits, '.', '-' and '_', begins with a letter, and is not longer than 120"
+        context.findings.add(Rule.BAD_ID, node.id, node.line, message)
     if not context.tolerant and not node.flag("isExecutable"):
         context.findings.add(Rule.NOT_EXECUTABLE, node.id, node.line, 'the process is not marked isExecutable="true"')
     return node
