@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from service_kit.http import BadRequest, FieldError
-from service_kit.http.validation import refuse_unstorable
+from service_kit.http.validation import MOST_ERRORS, refuse_unstorable
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 REQUIRED = ("id", "source", "type", "specversion")
+BINARY = "data_base64"
 OPTIONAL = ("subject", "time", "dataschema", "traceparent", "tracestate")
 
 
@@ -30,9 +31,19 @@ def read_events(
         events = list(body)
     else:
         events = [_binary(headers, body)]
+    _refuse_binary_data(events, batched=media_type == BATCH)
     kept = [*REQUIRED, *OPTIONAL, "ttl", "data"]
     traced = {"traceparent": position} if position else {}
     return [traced | {name: event[name] for name in kept if name in event} for event in events]
+
+
+def _refuse_binary_data(events: list[dict[str, Any]], *, batched: bool) -> None:
+    """An event in JSON may say its data in base64 (JSON format, section 3.1.1); nobody here could read it."""
+    fields = [f"{at}.{BINARY}" if batched else BINARY for at, event in enumerate(events) if BINARY in event]
+    if fields:
+        told = "is not taken: send JSON, in `data`"
+        errors = [FieldError(field, told) for field in fields[:MOST_ERRORS]]
+        raise BadRequest(f"{fields[0]}: {told}.", errors=errors)
 
 
 def _binary(headers: Mapping[str, str], body: Any) -> dict[str, Any]:

@@ -36,6 +36,21 @@ def test_a_binary_event_names_the_headers_that_are_missing() -> None:
     assert [error.field for error in refused.value.errors] == ["ce-type"]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "body", "field"),
+    [
+        (STRUCTURED, {**EVENT, "data_base64": "AQI="}, "data_base64"),
+        (BATCH, [EVENT, {**EVENT, "id": "2", "data": {}, "data_base64": "AQI="}], "1.data_base64"),
+    ],
+    ids=["structured", "batch"],
+)
+def test_binary_data_is_refused_and_not_lost(media_type: str, body: Any, field: str) -> None:
+    with pytest.raises(BadRequest, match="send JSON") as refused:
+        read_events(media_type, {}, body)
+
+    assert [error.field for error in refused.value.errors] == [field]
+
+
 def test_the_trace_context_of_an_event_stays_with_it() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -18,6 +18,7 @@ from saga_coordinator.errors import InstanceNotFound, InstancePurged
 from saga_coordinator.lanes import EVENTS
 from saga_coordinator.lookout import Lookout
 from saga_coordinator.operating import Operating
+from saga_coordinator.registry import beginnings
 from saga_coordinator.sending import Sender
 from saga_coordinator.service import Service
 from saga_coordinator.starts import start
@@ -50,6 +51,19 @@ CANNOT = frozenset(
         "NO_SUCH_VERSION",
     }
 )
+# Refusals that may begin with an id or an expression: those are told as they are written.
+WRITTEN = frozenset(
+    {
+        "BAD_PAYLOAD",
+        "BUSINESS_KEY",
+        "CANNOT_BE_HANDLED",
+        "CANNOT_MIGRATE",
+        "NO_SUCH_FLOW",
+        "NO_SUCH_PROCESS",
+        "NO_SUCH_VERSION",
+        "UNKNOWN_ELEMENT",
+    }
+)
 # How often somebody who waits for an act to be done looks at the instance, in seconds.
 LOOKS_EVERY = 0.1
 
@@ -75,9 +89,20 @@ class Instances:
         if refusal and refusal.code == "EXISTING_INSTANCE" and refusal.existing_instance:
             return await self._existing(refusal)
         if refusal and refusal.code != "ALREADY_STARTED":
-            raise _problem(refusal)
+            raise _problem(await run_in_threadpool(self._with_beginnings, refusal, input_))
         await self._lookout.end(input_.instance, body.get("wait_end", 0))
         return await self._shown(input_.instance, 201)
+
+    def _with_beginnings(self, refusal: Refusal, input_: i.Input) -> Refusal:
+        """A start that was refused for what it names, or names not, is told what it can name."""
+        if refusal.code != "UNKNOWN_ELEMENT" or not isinstance(input_, i.Start):
+            return refusal
+        known = ", ".join(element.id for element in beginnings(self._service.registry.of(input_))) or "none"
+        if input_.element is None:
+            told = f"{input_.process} cannot tell where to begin: name one of its start events as `element` ({known})"
+        else:
+            told = f"{input_.element} is not a start event of {input_.process}, which has: {known}"
+        return msgspec.structs.replace(refusal, message=told)
 
     async def _existing(self, refusal: Refusal) -> Response:
         try:
@@ -106,7 +131,7 @@ class Instances:
         except SQLAlchemyError:
             raise
         except Exception as error:  # an expression of a process, on data from outside
-            raise Unprocessable(f"The start event finds no business key: {error}", code="BUSINESS_KEY") from error
+            raise Unprocessable(f"The start event finds no business key: {error}.", code="BUSINESS_KEY") from error
         return msgspec.structs.replace(self._service.sealed(input_), traceparent=tracing.traceparent())
 
     async def read_instance(self, id: str) -> Response:  # noqa: A002 - the contract's name
@@ -245,7 +270,12 @@ def _taken(instance: str) -> Response:
 def _problem(refusal: Refusal) -> Problem:
     more = {"existing_instance": refusal.existing_instance} if refusal.existing_instance else {}
     kind = NotFound if refusal.code in NO_SUCH else Unprocessable if refusal.code in CANNOT else Conflict
-    return kind(f"{refusal.message[:1].upper()}{refusal.message[1:]}.", code=refusal.code, more=more)
+    return kind(f"{_begun_large(refusal)}.", code=refusal.code, more=more)
+
+
+def _begun_large(refusal: Refusal) -> str:
+    told = refusal.message
+    return told if refusal.code in WRITTEN else f"{told[:1].upper()}{told[1:]}"
 
 
 class Followers:

@@ -244,6 +244,10 @@ def _wanted(start: StartEvent, event: Event, now: int) -> bool:
     return condition(event.payload, {"now": iso(now), "key": event.key}) is True
 
 
+# What an expression gives that is no key, in JSON's words.
+_TOLD = {type(None): "nothing (null)", dict: "an object", list: "an array"}
+
+
 def start_key(element: Element, payload: Any, key: str, now: int) -> str | None:
     """What the start event says the business key is; None: the process says. Raises what the expression raises."""
     expression = element.event.correlation if element.event else None
@@ -251,5 +255,5 @@ def start_key(element: Element, payload: Any, key: str, now: int) -> str | None:
         return None
     value = expression(payload, {"now": iso(now), "key": key})
     if value is None or isinstance(value, dict | list):
-        raise ValueError(f"{expression.source}: a key is a text or a number, not {type(value).__name__}")
+        raise ValueError(f"{expression.source} gives {_TOLD[type(value)]}, and a key is a text or a number")
     return _check("business key", str(value))

@@ -35,6 +35,7 @@ class Candidate(msgspec.Struct, frozen=True):
     status: str | None = None
     seq: int | None = None
     problems: list[str] = []
+    code: str | None = None
     lost_undos: list[str] = []
 
 
@@ -126,6 +127,10 @@ class Operating:
         if state.process != process or state.version != source:
             told = f"it is in version {state.version} of {state.process}"
             return msgspec.structs.replace(known, problems=[told])
+        if source == target:
+            return msgspec.structs.replace(
+                known, problems=[f"the instance is in version {target}"], code="SAME_VERSION"
+            )
         there = self._service.registry.get(process, target)
         return msgspec.structs.replace(
             known, problems=problems(there, state, elements), lost_undos=lost_undos(there, state, elements)

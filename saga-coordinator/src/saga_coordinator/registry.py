@@ -87,8 +87,13 @@ class Registry:
 def start_events(process: Process, trigger: Trigger) -> list[Element]:
     """The events with this trigger that begin the process: start events, receive tasks that instantiate, and what
     follows an event-based gateway that does."""
-    elements = [element for id_ in process.body.starts for element in _beginnings(process, process.elements[id_])]
+    elements = beginnings(process)
     return [element for element in elements if element.event is not None and element.event.trigger is trigger]
+
+
+def beginnings(process: Process) -> list[Element]:
+    """Everything that a start can name: start events with any trigger and without one, and what else begins it."""
+    return [element for id_ in process.body.starts for element in _beginnings(process, process.elements[id_])]
 
 
 def _beginnings(process: Process, begins: Element) -> list[Element]:

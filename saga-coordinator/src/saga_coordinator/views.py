@@ -72,7 +72,7 @@ def instance_view(
         "status": state.status,
         "seq": state.seq,
         "started_at": time_of(row.started_at),
-        "ended_at": time_of(state.now) if state.ended else None,
+        "ended_at": time_of(row.ended_at) if state.ended and row.ended_at is not None else None,
         "variables": masked_value(root.variables) if root else {},
         "steps": [_step_view(step, process) for step in state.steps.values()],
         "parent": row.parent,
@@ -145,12 +145,14 @@ def suspension_view(reach: Reach) -> dict[str, Any]:
 
 def candidate_view(candidate: Candidate) -> dict[str, Any]:
     """An instance that was to be migrated, before anything has happened to it."""
+    code = {"code": candidate.code} if candidate.code is not None else {}
     return {
         "instance": candidate.instance,
         "business_key": candidate.business_key,
         "status": candidate.status,
         "seq": candidate.seq,
         "result": "cannot" if candidate.problems else "can",
+        **code,
         "problems": candidate.problems,
         "undo_plan_survives": not candidate.lost_undos,
     }

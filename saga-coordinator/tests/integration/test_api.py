@@ -188,7 +188,11 @@ async def test_a_start_may_name_the_event_that_begins_and_bring_its_data(hub: An
     other = await client.post("/starts", json={**request, "payload": {**data, "total": 300}})
     unnamed = await client.post("/starts", json=_start("started-by-event"))
     unknown = await client.post("/starts", json=_start("started-by-event", element="only"))
-    keyless = await client.post("/starts", json=_start("started-by-event", element="start", payload={"number": {}}))
+    payloads: list[dict[str, Any]] = [{"number": {}}, {"total": 200}]
+    keyless = [
+        await client.post("/starts", json=_start("started-by-event", element="start", payload=given))
+        for given in payloads
+    ]
 
     # then
     assert (started.status_code, started.json()["status"]) == (201, "completed")
@@ -197,7 +201,34 @@ async def test_a_start_may_name_the_event_that_begins_and_bring_its_data(hub: An
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert (unnamed.status_code, unnamed.json()["code"]) == (422, "UNKNOWN_ELEMENT")
     assert (unknown.status_code, unknown.json()["code"]) == (422, "UNKNOWN_ELEMENT")
-    assert (keyless.status_code, keyless.json()["code"]) == (422, "BUSINESS_KEY")
+    assert [(each.status_code, each.json()["code"]) for each in keyless] == [(422, "BUSINESS_KEY")] * 2
+    needed = "and a key is a text or a number."
+    assert [each.json()["detail"] for each in keyless] == [
+        f"The start event finds no business key: number gives an object, {needed}",
+        f"The start event finds no business key: number gives nothing (null), {needed}",
+    ]
+
+
+async def test_a_start_that_names_no_beginning_is_told_which_there_are(hub: Any, client: httpx.AsyncClient) -> None:
+    # given
+    hub.deploy("started-by-event")
+
+    # when
+    unnamed = await client.post("/starts", json=_start("started-by-event"))
+    unknown = await client.post("/starts", json=_start("started-by-event", element="only"))
+
+    # then
+    told = "started-by-event cannot tell where to begin: name one of its start events as `element` (start)."
+    assert unnamed.json()["detail"] == told
+    assert unknown.json()["detail"] == "only is not a start event of started-by-event, which has: start."
+
+
+async def test_a_refusal_begins_with_an_expression_as_it_is_written(hub: Any, client: httpx.AsyncClient) -> None:
+    hub.deploy("keyed")
+
+    refused = await client.post("/starts", json=_start("keyed", variables={}))
+
+    assert refused.json()["detail"] == "order gives no business key for these variables."
 
 
 async def test_a_secret_is_shown_as_one_and_nothing_of_it(hub: Any, client: httpx.AsyncClient) -> None:

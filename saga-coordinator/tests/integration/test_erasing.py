@@ -1,5 +1,6 @@
 """The values of an instance that has ended can be erased; what happened stays."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from saga_coordinator import wire
+from saga_coordinator import views, wire
 from saga_coordinator.engine import InstanceState, fold
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.models import metadata
@@ -187,6 +188,34 @@ def test_an_event_that_it_took_is_remembered_without_its_values(hub: Any) -> Non
     # then
     assert NAME not in stored(hub)
     assert hub.started() == [instance]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_it_is_shown_when_an_instance_really_ended_whatever_is_told_of_it_later(hub: Any, serve: Any) -> None:
+    # given
+    instance = await asyncio.to_thread(compensated, hub)
+    ended = views.time_of(hub.service.whole_journal(instance)[-1].at)
+    first = hub.connector.commands[0]
+    late = i.Reply(
+        id="late",
+        instance=instance,
+        command=first.id,
+        step=first.step,
+        attempt=first.attempt,
+        outcome=i.CompletedOutcome(output={}),
+    )
+
+    # when
+    await asyncio.to_thread(erase, hub, instance)
+    hub.service.submit(late)
+    await asyncio.to_thread(hub.until, lambda: hub.turn(timeout=1.0))
+    async with serve() as client:
+        shown = (await client.get(f"/instances/{instance}")).json()
+
+    # then
+    assert hub.service.journal(instance)[-1].at > hub.service.instances([instance])[instance].ended_at
+    assert (shown["status"], shown["ended_at"]) == ("compensated", ended)
 
 
 @pytest.mark.parametrize("warm", [True, False], ids=["remembered", "not remembered"])

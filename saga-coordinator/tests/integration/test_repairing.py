@@ -267,6 +267,24 @@ async def test_an_undo_plan_tells_what_is_open_and_why_it_cannot_be_carried_out(
     assert (after["possible"], "cancelled" in after["reason"]) == (False, True)
 
 
+async def test_a_dry_run_to_the_same_version_tells_what_the_migration_tells(
+    hub: Any, client: httpx.AsyncClient
+) -> None:
+    # given
+    instance = await started(hub, client, to="a")
+    at, asked = "/processes/mended/migrations", {"from": 1, "to": 1}
+
+    # when
+    alone = await client.post(f"/instances/{instance}/migrate", json={**WHY, "version": 1})
+    dry = (await client.post(at, json=asked)).json()
+    real = (await client.post(at, json={**asked, **WHY, "dry_run": False})).json()
+
+    # then
+    told = [(item["result"], item["code"], item["problems"]) for item in (*dry["items"], *real["items"])]
+    assert told == [("cannot", "SAME_VERSION", ["the instance is in version 1"])] * 2
+    assert (alone.json()["code"], alone.json()["detail"]) == ("SAME_VERSION", "The instance is in version 1.")
+
+
 async def test_an_unknown_version_cannot_be_migrated_to(hub: Any, client: httpx.AsyncClient) -> None:
     await started(hub, client, to="a")
 

@@ -35,6 +35,7 @@ from monitor_service.monitor import create_monitor
 from saga_coordinator.coordinator import create_coordinator
 from service_kit import broker as brokers
 from service_kit.connector import process as connectors
+from service_kit.connector.systems import load_systems
 from service_kit.database import migrate, open_engine
 from service_kit.http.contracts import contracts_folder
 from service_kit.http.server import EmbeddedServer, listen
@@ -88,26 +89,27 @@ def hub_url(data: Path) -> str:
 class Hub:
     """A running embedded hub. A context manager; `url` is where it listens, `admin_key` is set the first time only.
 
-    Raises `OSError` where the port is taken, before it touches the data."""
+    Raises `OSError` where the port is taken, and `SystemsError`, before it touches the data; `SettingsError` and the
+    like where the environment is wrong, and `UnknownStore`. What is wrong takes nobody the sight of the admin key."""
 
     def __init__(self, settings: Settings) -> None:
-        # First of all: where the port is taken, the only sight of the admin key must not be lost.
         listener = listen(settings.host, settings.port)
         try:
+            load_systems(settings.systems_file, settings.environ)  # wrong ones are told before there is any data
             self._build(settings, listener)
         except BaseException:
             listener.close()
             raise
 
     def _build(self, settings: Settings, listener: socket.socket) -> None:
+        coordinators = _coordinator_settings(settings)
         settings.data.mkdir(parents=True, exist_ok=True)
         token = _internal_token(settings.data)
         self._store = open_engine(settings.hub_url)
         self._index = open_engine(settings.monitor_url)
         migrate(self._store, "gateway")
-        self.admin_key = ensure_admin_key(self._store)
         self._broker = brokers.connect(settings.hub_url, name="embedded")
-        self.coordinator = create_coordinator(_coordinator_settings(settings), self._broker, self._store)
+        self.coordinator = create_coordinator(coordinators, self._broker, self._store)
         coordinator_app = saga_coordinator.app.create_app(self.coordinator, token)
         self._connectors = {name: self._connector(name, settings, token) for name in ADAPTERS}
         self._monitor = create_monitor(
@@ -117,6 +119,8 @@ class Hub:
         app = _gateway(settings, token, self._store, coordinator_app, self._monitor.app, doors)
         self._server = EmbeddedServer(app, settings.host, bound_to=listener)
         self.url = self._server.url
+        # Last of all: where anything is wrong, the only sight of the admin key must not be lost.
+        self.admin_key = ensure_admin_key(self._store)
 
     def _connector(self, name: str, settings: Settings, token: str) -> tuple[connectors.Connector, ASGIApp]:
         own = connectors.Settings.from_env(

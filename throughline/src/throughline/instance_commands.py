@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import requests
@@ -32,28 +33,54 @@ JSON = JsonParameter()
 
 @click.group()
 @click.option("--url", envvar="THROUGHLINE_URL", default="http://127.0.0.1:8080", show_default=True)
-@click.option("--key", envvar="THROUGHLINE_KEY", required=True, help="An API key (or THROUGHLINE_KEY).")
+@click.option("--key", envvar="THROUGHLINE_KEY", help="An API key (or THROUGHLINE_KEY).")
 @click.option("--wait", default=SECONDS, show_default=True, help="Seconds to wait until an act is done; at most 60.")
 @click.pass_context
-def instance(ctx: click.Context, url: str, key: str, wait: int) -> None:
+def instance(ctx: click.Context, url: str, key: str | None, wait: int) -> None:
     """Look at instances and repair them.
 
     Every act prints the instance as it is then, as JSON. Exits 0 if the act is done, 1 if it is refused, 3 if it is
     recorded and still under way.
     """
-    session = requests.Session()
-    session.headers.update({"Authorization": f"Bearer {key}", "Prefer": f"wait={wait}"})
-    ctx.obj = lambda method, path, body=None: _ask(session, url.rstrip("/") + path, method, body, wait)
+    ctx.obj = Hub(url.rstrip("/"), key, wait)
 
 
-def _ask(session: requests.Session, url: str, method: str, body: Any, wait: int) -> None:
-    try:
-        answer = session.request(method, url, json=body, timeout=wait + SECONDS)
-    except requests.RequestException as error:
-        raise click.ClickException(f"the hub cannot be reached: {error}") from error
+class Hub:
+    """Where it is asked, with whose key (only who asks needs one), and how many seconds it may take."""
+
+    def __init__(self, url: str, key: str | None, wait: int) -> None:
+        self._url = url
+        self._key = key
+        self._wait = wait
+
+    def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """Its answer, also if it is a no. Raises `ClickException` with one line where there is none."""
+        if self._key is None:
+            raise click.UsageError("an API key is needed: give --key, or set THROUGHLINE_KEY")
+        headers = {"Authorization": f"Bearer {self._key}", "Prefer": f"wait={self._wait}"}
+        seconds = self._wait + SECONDS
+        try:
+            return requests.request(method, self._url + path, json=body, headers=headers, timeout=seconds)
+        except requests.ReadTimeout as error:
+            raise click.ClickException(f"the hub at {self._url} has not answered for {seconds} s") from error
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise click.ClickException(f"the hub at {self._url} cannot be reached: does it run there?") from error
+        except requests.RequestException as error:  # an address that is none
+            raise click.ClickException(f"{self._url} cannot be asked: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _show(answer: requests.Response) -> None:
     if answer.status_code >= 400:
         raise click.ClickException(_refusal(answer))
-    click.echo(json.dumps(answer.json(), ensure_ascii=False, indent=2))
+    try:
+        told = answer.json()
+    except ValueError as error:
+        raise click.ClickException(f"{answer.url} answers with something that is no JSON: is it a hub?") from error
+    click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     if answer.status_code == 202:
         raise click.exceptions.Exit(3)
 
@@ -66,8 +93,13 @@ def _refusal(answer: requests.Response) -> str:
     return f"{told.get('code', answer.status_code)}: {told.get('detail') or told.get('title')}"
 
 
-def _act(ctx: click.Context, path: str, **body: Any) -> None:
-    ctx.obj("POST", f"/instances/{path}", {name: value for name, value in body.items() if value is not None})
+def _act(ctx: click.Context, id_: str, act: str, **body: Any) -> None:
+    given = {name: value for name, value in body.items() if value is not None}
+    _show(ctx.obj.ask("POST", f"{_path(id_)}/{act}", given))
+
+
+def _path(id_: str) -> str:
+    return f"/instances/{quote(id_, safe='')}"
 
 
 @instance.command()
@@ -75,7 +107,7 @@ def _act(ctx: click.Context, path: str, **body: Any) -> None:
 @click.pass_context
 def show(ctx: click.Context, /, id_: str) -> None:
     """Print an instance with its open steps."""
-    ctx.obj("GET", f"/instances/{id_}")
+    _show(ctx.obj.ask("GET", _path(id_)))
 
 
 @instance.command()
@@ -92,8 +124,8 @@ def retry(ctx: click.Context, /, id_: str, step: int | None, edited: Any, happen
     if step is None:
         if edited is not None or happened is not None or body.pop("output") is not None:
             raise click.UsageError("--input, --happened and --output are for one --step")
-        return _act(ctx, f"{id_}/retry", **body)
-    return _act(ctx, f"{id_}/steps/{step}/retry", input=edited, happened=happened, **body)
+        return _act(ctx, id_, "retry", **body)
+    return _act(ctx, id_, f"steps/{step}/retry", input=edited, happened=happened, **body)
 
 
 @instance.command()
@@ -105,7 +137,7 @@ def retry(ctx: click.Context, /, id_: str, step: int | None, edited: Any, happen
 @click.pass_context
 def skip(ctx: click.Context, /, id_: str, step: int, **body: Any) -> None:
     """Count a step as done."""
-    _act(ctx, f"{id_}/steps/{step}/skip", **body)
+    _act(ctx, id_, f"steps/{step}/skip", **body)
 
 
 @instance.command()
@@ -119,7 +151,7 @@ def skip(ctx: click.Context, /, id_: str, step: int, **body: Any) -> None:
 @click.pass_context
 def move(ctx: click.Context, /, id_: str, step: int, **body: Any) -> None:
     """Send the token of a step elsewhere."""
-    _act(ctx, f"{id_}/steps/{step}/move", **body)
+    _act(ctx, id_, f"steps/{step}/move", **body)
 
 
 @instance.command()
@@ -129,7 +161,7 @@ def move(ctx: click.Context, /, id_: str, step: int, **body: Any) -> None:
 @click.pass_context
 def suspend(ctx: click.Context, /, id_: str, **body: Any) -> None:
     """Let nothing begin in an instance."""
-    _act(ctx, f"{id_}/suspend", **body)
+    _act(ctx, id_, "suspend", **body)
 
 
 @instance.command()
@@ -139,7 +171,7 @@ def suspend(ctx: click.Context, /, id_: str, **body: Any) -> None:
 @click.pass_context
 def resume(ctx: click.Context, /, id_: str, **body: Any) -> None:
     """Let a suspended instance go on."""
-    _act(ctx, f"{id_}/resume", **body)
+    _act(ctx, id_, "resume", **body)
 
 
 @instance.command()
@@ -150,7 +182,7 @@ def resume(ctx: click.Context, /, id_: str, **body: Any) -> None:
 @click.pass_context
 def cancel(ctx: click.Context, /, id_: str, **body: Any) -> None:
     """Stop an instance."""
-    _act(ctx, f"{id_}/cancel", **body)
+    _act(ctx, id_, "cancel", **body)
 
 
 @instance.command()
@@ -162,4 +194,4 @@ def cancel(ctx: click.Context, /, id_: str, **body: Any) -> None:
 @click.pass_context
 def migrate(ctx: click.Context, /, id_: str, **body: Any) -> None:
     """Let an instance go on in another version."""
-    _act(ctx, f"{id_}/migrate", **body)
+    _act(ctx, id_, "migrate", **body)

@@ -1,8 +1,10 @@
 """`throughline instance` says over the API what its options say."""
 
 import json
+import socket
 
 import pytest
+import requests
 import responses
 from click.testing import CliRunner, Result
 from responses import matchers
@@ -73,3 +75,51 @@ def test_an_instance_is_shown() -> None:
     responses.get(f"{URL}/instances/i1", json={"id": "i1", "steps": []})
 
     assert json.loads(run("show", "i1").output)["id"] == "i1"
+
+
+def test_help_needs_no_key_and_asking_does() -> None:
+    # when
+    told = CliRunner().invoke(main, ["instance", "show", "--help"], env={"THROUGHLINE_KEY": None})
+    asked = CliRunner().invoke(main, ["instance", "show", "i1"], env={"THROUGHLINE_KEY": None})
+
+    # then
+    assert (told.exit_code, "Print an instance" in told.output) == (0, True)
+    assert (asked.exit_code, "THROUGHLINE_KEY" in asked.output) == (2, True)
+
+
+def test_a_hub_that_is_not_there_is_told_in_one_line() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+
+        away = CliRunner().invoke(main, ["instance", "--url", url, "--key", "tl_x", "show", "i1"])
+
+    assert away.exit_code == 1
+    assert away.output == f"Error: the hub at {url} cannot be reached: does it run there?\n"
+
+
+@responses.activate
+def test_a_hub_that_does_not_answer_is_told_in_one_line() -> None:
+    responses.get(f"{URL}/instances/i1", body=requests.ReadTimeout("urllib3 says much"))
+
+    assert run("show", "i1").output == f"Error: the hub at {URL} has not answered for 35 s\n"
+
+
+@responses.activate
+def test_what_is_no_hub_is_told_in_one_line() -> None:
+    responses.get(f"{URL}/instances/i1", body="<html>")
+
+    other = run("show", "i1")
+
+    assert (other.exit_code, len(other.output.splitlines()), "no JSON" in other.output) == (1, 1, True)
+
+
+@pytest.mark.parametrize("arguments", [("show",), ("cancel", "--reason", "why")])
+@responses.activate
+def test_an_id_is_one_part_of_the_address_whatever_is_in_it(arguments: tuple[str, ...]) -> None:
+    responses.get(f"{URL}/instances/a%2F..%2Fb%3Fc%23%20d", json={"id": "shown"})
+    responses.post(f"{URL}/instances/a%2F..%2Fb%3Fc%23%20d/cancel", json={"id": "cancelled"})
+
+    done = run(*arguments, "a/../b?c# d")
+
+    assert done.exit_code == 0, done.output

@@ -80,7 +80,9 @@ def load_systems(file: Path, environ: Mapping[str, str]) -> dict[str, System]:
     """All systems of `file`, credentials resolved. Raises `SystemsError`."""
     try:
         document = msgspec.convert(yaml.load(file.read_text("utf-8"), yaml.CSafeLoader), _Document)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except OSError as error:
+        raise SystemsError(f"{file} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise SystemsError(f"{file}: {error}") from error
     return {name: _system(file, name, entry, environ) for name, entry in document.systems.items()}
 
