@@ -18,6 +18,7 @@ from saga_coordinator.errors import InstanceNotFound, InstancePurged
 from saga_coordinator.lanes import EVENTS
 from saga_coordinator.lookout import Lookout
 from saga_coordinator.operating import Operating
+from saga_coordinator.refusing import problem
 from saga_coordinator.registry import beginnings
 from saga_coordinator.sending import Sender
 from saga_coordinator.service import Service
@@ -25,8 +26,7 @@ from saga_coordinator.starts import start
 from saga_coordinator.store.refusals import Refusal
 from service_kit import tracing
 from service_kit.broker import Outgoing
-from service_kit.http import Conflict, NotFound, Unprocessable, answer, current_caller
-from service_kit.http.problems import Problem
+from service_kit.http import Conflict, Unprocessable, answer, current_caller
 from service_kit.ids import derived_id, new_id
 from service_kit.messages import CloudEvent
 from service_kit.sealing import SEALED, is_marked
@@ -35,35 +35,6 @@ Body = dict[str, Any]
 # What of an act becomes variables.
 GIVEN = ("output", "values", "payload", "input", "variables")
 MOST_CHILDREN = 1_000
-# How refusals are answered; every other code is a conflict with the instance as it is (409).
-NO_SUCH = frozenset({"NO_SUCH_INSTANCE"})
-CANNOT = frozenset(
-    {
-        "IDEMPOTENCY_KEY_REUSED",
-        "UNKNOWN_ELEMENT",
-        "BUSINESS_KEY",
-        "BAD_PAYLOAD",
-        "BAD_OUTPUT",
-        "NEEDS_ANSWER",
-        "NO_INPUT",
-        "NO_QUESTION",
-        "NO_SUCH_FLOW",
-        "NO_SUCH_VERSION",
-    }
-)
-# Refusals that may begin with an id or an expression: those are told as they are written.
-WRITTEN = frozenset(
-    {
-        "BAD_PAYLOAD",
-        "BUSINESS_KEY",
-        "CANNOT_BE_HANDLED",
-        "CANNOT_MIGRATE",
-        "NO_SUCH_FLOW",
-        "NO_SUCH_PROCESS",
-        "NO_SUCH_VERSION",
-        "UNKNOWN_ELEMENT",
-    }
-)
 # How often somebody who waits for an act to be done looks at the instance, in seconds.
 LOOKS_EVERY = 0.1
 
@@ -89,7 +60,7 @@ class Instances:
         if refusal and refusal.code == "EXISTING_INSTANCE" and refusal.existing_instance:
             return await self._existing(refusal)
         if refusal and refusal.code != "ALREADY_STARTED":
-            raise _problem(await run_in_threadpool(self._with_beginnings, refusal, input_))
+            raise problem(await run_in_threadpool(self._with_beginnings, refusal, input_))
         await self._lookout.end(input_.instance, body.get("wait_end", 0))
         return await self._shown(input_.instance, 201)
 
@@ -109,7 +80,7 @@ class Instances:
             return await self._shown(refusal.existing_instance or "")
         except InstancePurged as purged:
             told = Refusal(refusal.input_id, refusal.instance, PURGED, str(purged), refusal.existing_instance)
-            raise _problem(told) from purged
+            raise problem(told) from purged
 
     def _start(self, body: Body, actor: str) -> i.Input:
         _refuse_sealed([body["variables"], body.get("payload")])
@@ -212,7 +183,7 @@ class Instances:
         if outcome is None:
             return _taken(instance)
         if outcome.refusal:
-            raise _problem(outcome.refusal)
+            raise problem(outcome.refusal)
         seq = outcome.seq or 0
         began = await run_in_threadpool(self._begun, input_, seq, bool(key))
         if afterwards is not None:
@@ -265,17 +236,6 @@ def _refuse_sealed(given: Any) -> None:
 
 def _taken(instance: str) -> Response:
     return answer({"id": instance, "status": "accepted"}, 202)
-
-
-def _problem(refusal: Refusal) -> Problem:
-    more = {"existing_instance": refusal.existing_instance} if refusal.existing_instance else {}
-    kind = NotFound if refusal.code in NO_SUCH else Unprocessable if refusal.code in CANNOT else Conflict
-    return kind(f"{_begun_large(refusal)}.", code=refusal.code, more=more)
-
-
-def _begun_large(refusal: Refusal) -> str:
-    told = refusal.message
-    return told if refusal.code in WRITTEN else f"{told[:1].upper()}{told[1:]}"
 
 
 class Followers:
