@@ -23,7 +23,7 @@ InboxOf = Callable[[Any, str], Inbox]
 _COLUMNS = "command, owner, started_at, sealed_at, finished_at, outcome"
 _READ = text(f"SELECT {_COLUMNS} FROM inbox ORDER BY command")  # noqa: S608  # constants
 _PUT = text(
-    f"INSERT INTO inbox ({_COLUMNS}, operation, hub_key)"  # noqa: S608
+    f"INSERT INTO inbox ({_COLUMNS}, operation, hub_key)"  # noqa: S608  # constants
     " VALUES (:command, :owner, :started, :sealed, :finished, :outcome, '', '')"
 )
 _LEASE = text("INSERT INTO connector_workers (owner, alive_until) VALUES (:owner, :until)")

@@ -57,12 +57,23 @@ def test_an_operation_is_read_with_its_schema_in_one_piece(folder: Path) -> None
     }
 
 
+def test_an_undo_is_read_with_the_refusals_that_say_that_there_is_nothing_to_undo(folder: Path) -> None:
+    file = GOOD.replace("demo.drop-thing, input", "demo.drop-thing, never: [GONE], input")
+    file = file.replace("{effect: idempotent}", "{effect: idempotent, errors: [GONE]}")
+    (folder / "connectors" / "demo.yaml").write_text(file)
+
+    assert Catalogue.load(folder)["demo.create-thing"].undo == Undo(
+        "demo.drop-thing", '{"number": output.number}', ("GONE",)
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("effect: create", "effect: destroy", "destroy"),
         ("effect: create", "efect: create", "efect"),
         ("demo.drop-thing, input", "demo.gone, input", "demo.gone is not in the catalogue"),
+        ("demo.drop-thing, input", "demo.drop-thing, never: [GONE], input", "demo.drop-thing has no error GONE"),
         ("operationId: demo.create-thing", "operationId: other.create-thing", "must begin with 'demo.'"),
         ('{"number": output.number}', '{"number": }', "undo.input"),
         ("../documents/thing.yaml", "../documents/nothing.yaml", "nothing.yaml"),

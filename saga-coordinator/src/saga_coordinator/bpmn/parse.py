@@ -13,7 +13,7 @@ from service_kit import catalogue as kit
 from service_kit.calendars import Calendar
 
 # As the API addresses processes (`openapi/gateway.yaml`).
-_ID = re.compile(r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_.\u0080-\uffff-]{0,119}")
+PROCESS_ID = re.compile(r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_.\u0080-\uffff-]{0,119}")
 
 
 def parse(
@@ -130,7 +130,7 @@ def _choose(root: Node, process_id: str | None, context: Context) -> Node | None
 def _executable(node: Node, context: Context) -> Node:
     if not node.id:
         context.findings.add(Rule.MISSING_ID, node.name, node.line, "a process needs an id")
-    elif not context.tolerant and not _ID.fullmatch(node.id):
+    elif not context.tolerant and not PROCESS_ID.fullmatch(node.id):
         message = "an id has letters, digits, '.', '-' and '_', begins with a letter, and is not longer than 120"
         context.findings.add(Rule.BAD_ID, node.id, node.line, message)
     if not context.tolerant and not node.flag("isExecutable"):

@@ -13,6 +13,9 @@ from saga_coordinator.engine.state import Phase, Step
 from saga_coordinator.engine.turn import Turn
 from saga_coordinator.engine.waiting import disarm
 
+# The step's command may still turn out to have been applied.
+OUT = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.ACCEPTED})
+
 
 def interrupt(turn: Turn, step_id: int, by: str | None = None) -> None:
     """End the step and everything inside it."""
@@ -75,7 +78,7 @@ def _outcome_is_open(step: Step) -> bool:
         return False
     if step.phase is Phase.INCIDENT:
         return step.incident is not None and step.incident.resume == "probe"
-    return step.phase in (Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.ACCEPTED)
+    return step.phase in OUT
 
 
 def _linger(turn: Turn, step: Step, by: str | None) -> None:

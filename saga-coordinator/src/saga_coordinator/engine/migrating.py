@@ -7,13 +7,12 @@ from saga_coordinator.engine import facts as f
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.activities import task_of
 from saga_coordinator.engine.illegal import IllegalInput
+from saga_coordinator.engine.interrupting import OUT
 from saga_coordinator.engine.listening import listen
 from saga_coordinator.engine.process import Body, Element, Process, StepClass, Task
-from saga_coordinator.engine.state import ROOT, InstanceState, Phase, Step
+from saga_coordinator.engine.state import ROOT, InstanceState, Step
 from saga_coordinator.engine.turn import ExpressionFailed, Turn
 from saga_coordinator.engine.waiting import arm
-
-_OUT = frozenset({Phase.EXECUTING, Phase.PROBING, Phase.PROBE_WAIT, Phase.ACCEPTED})
 
 
 def problems(process: Process, state: InstanceState, elements: Mapping[str, str]) -> list[str]:
@@ -69,7 +68,7 @@ def _misplaced(process: Process, state: InstanceState, step: Step, elements: Map
 def _is_open(step: Step) -> bool:
     """Whether the step's command may still turn out to have been applied."""
     asks = step.incident is not None and step.incident.resume == "probe"
-    return not step.completed and (step.phase in _OUT or asks or step.unsure > 0 or bool(step.held))
+    return not step.completed and (step.phase in OUT or asks or step.unsure > 0 or bool(step.held))
 
 
 def _otherwise(step: Step, command: f.CommandIssued, there: Task) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from saga_coordinator.engine import inputs as i
 from saga_coordinator.engine.process import Element, Kind, Trigger
 from saga_coordinator.engine.state import Phase, Step
-from saga_coordinator.scenarios.hosts import hosted as _hosted
+from saga_coordinator.scenarios.hosts import hosted
 from saga_coordinator.scenarios.language import Action, Address
 from saga_coordinator.scenarios.run import CannotDo, Run
 from saga_coordinator.scenarios.stage import Stage
@@ -66,9 +66,9 @@ def _waiting(run: Run, address: Address, host: Address | None) -> Iterator[tuple
         event = run.process.elements[event.body.starts[0]]
     if event is None or run.state is None:
         return
-    hosted = _hosted(run, host) if host is not None else None
+    belongs = hosted(run, host) if host is not None else None
     for step in sorted(run.state.steps.values(), key=lambda step: step.id):
-        if step.lingers or (hosted is not None and not hosted(step)) or not _is_for(run, step, event):
+        if step.lingers or (belongs is not None and not belongs(step)) or not _is_for(run, step, event):
             continue
         if address.item is None or run.is_of_item(step, address.item):
             yield step, event

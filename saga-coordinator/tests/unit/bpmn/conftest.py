@@ -8,7 +8,9 @@ from service_kit.catalogue import Catalogue, Effect, Operation, Undo
 
 OPERATIONS = [
     Operation("erp.read-order", "erp", Effect.READ),
-    Operation("erp.create-order", "erp", Effect.CREATE, undo=Undo("erp.cancel-order", '{"number": output.number}')),
+    Operation(
+        "erp.create-order", "erp", Effect.CREATE, undo=Undo("erp.cancel-order", '{"number": output.number}', ("GONE",))
+    ),
     Operation("erp.cancel-order", "erp", Effect.IDEMPOTENT),
     Operation("erp.post-invoice", "erp", Effect.CREATE, probe=True, settle=5, timeout=20),
     Operation("crm.set-status", "crm", Effect.IDEMPOTENT),

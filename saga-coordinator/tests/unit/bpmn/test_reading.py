@@ -74,7 +74,8 @@ def test_a_lock_has_a_key_and_a_patience(catalogue: Catalogue) -> None:
 
 def test_the_declared_undo_is_used_unless_the_task_names_another(catalogue: Catalogue) -> None:
     # given
-    own = '<tl:undo operation="crm.set-status"><tl:input target="status" source="\'lost\'"/></tl:undo>'
+    lost = '<tl:input target="status" source="\'lost\'"/>'
+    own = f'<tl:undo operation="crm.set-status" never="LOST NOT_SET">{lost}</tl:undo>'
 
     # when
     declared = parse(around(service("a", "erp.create-order"), "a"), catalogue).elements["a"].task
@@ -85,10 +86,12 @@ def test_the_declared_undo_is_used_unless_the_task_names_another(catalogue: Cata
     assert declared.undo is not None
     assert declared.undo.operation.name == "erp.cancel-order"
     assert declared.undo.input is not None
+    assert declared.undo.never == ("GONE",)
     assert named is not None
     assert named.undo is not None
     assert (named.undo.operation.name, named.undo.operation.system) == ("crm.set-status", "crm")
     assert [m.target for m in named.undo.inputs] == ["status"]
+    assert named.undo.never == ("LOST", "NOT_SET")
 
 
 def test_a_message_start_event_has_a_key_a_condition_and_outputs(catalogue: Catalogue) -> None:
